@@ -1,0 +1,1 @@
+"""What was said: Telegram, the archive, consent and the dataset. No torch in this room."""

@@ -1,0 +1,273 @@
+"""The local store of everything pulled: one SQLite file, key `(dialog_id, id)`.
+
+Writing the same message twice is the same as writing it once, so a pull can be repeated after any interruption. The
+schema is a list of named steps, each applied in one transaction together with its record. Deleted text is overwritten
+on disk (`secure_delete`), so that `forget` leaves no trace.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from data.errors import UserError
+from data.message import Dialog, Kind, Message
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "first",
+        """
+        CREATE TABLE dialogs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, title TEXT NOT NULL, username TEXT,
+                              phone TEXT, last_at REAL);
+        CREATE TABLE messages (dialog_id INTEGER NOT NULL, id INTEGER NOT NULL, mine INTEGER NOT NULL,
+                               sent_at REAL NOT NULL, text TEXT NOT NULL, reply_to INTEGER, edited_at REAL,
+                               media TEXT, forwarded INTEGER NOT NULL, by_twin INTEGER NOT NULL,
+                               PRIMARY KEY (dialog_id, id)) WITHOUT ROWID;
+        CREATE TABLE cursors (dialog_id INTEGER PRIMARY KEY, newest INTEGER NOT NULL, resume_at INTEGER,
+                              resume_newest INTEGER, floor INTEGER NOT NULL DEFAULT 0);
+        CREATE TABLE consents (id INTEGER PRIMARY KEY, dialog_id INTEGER NOT NULL, scope TEXT NOT NULL,
+                               granted_at REAL NOT NULL, granted_by TEXT NOT NULL, how TEXT NOT NULL,
+                               revoked_at REAL);
+        CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        """,
+    ),
+)
+
+_COLUMNS = "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, by_twin"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What one `save` changed: messages that were new, and messages whose content differed."""
+
+    new: int = 0
+    edited: int = 0
+
+    def __add__(self, other: "Saved") -> "Saved":
+        return Saved(self.new + other.new, self.edited + other.edited)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a dialog is pulled. Everything up to `newest` is here, except while a descending pull is under way:
+    then ids in `(floor, resume_at)` are still missing and `resume_newest` becomes `newest` when they are here."""
+
+    newest: int = 0
+    resume_at: int | None = None
+    resume_newest: int | None = None
+    floor: int = 0
+
+
+class Archive:
+    """An open archive. One writer at a time; readers in other processes see only whole transactions."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file with mode 0600. Raises UserError when it is damaged."""
+        path.touch(mode=0o600, exist_ok=True)
+        try:
+            self.db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self.db.row_factory = sqlite3.Row
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = NORMAL")
+            self.db.execute("PRAGMA secure_delete = ON")
+            migrate(self.db, MIGRATIONS)
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"The archive {path.name} cannot be read: {error}.",
+                "Move it away and pull again: Telegram still has the messages.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file; a closed archive cannot be used again."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen, or none."""
+        with transaction(self.db):
+            yield
+
+    # --- messages
+
+    def save(self, messages: Iterable[Message]) -> Saved:
+        """Write messages; one that is there already is replaced if it differs. A twin's mark is never lost."""
+        saved = Saved()
+        with self.transaction():
+            for message in messages:
+                saved += self._save(message)
+        return saved
+
+    def _save(self, message: Message) -> Saved:
+        row = self.db.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE dialog_id = ? AND id = ?", (message.dialog_id, message.id)
+        ).fetchone()
+        values = _to_row(message)
+        if row is None:
+            self.db.execute(f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+            return Saved(new=1)
+        values = (*values[:-1], int(message.by_twin or row["by_twin"]))
+        if tuple(row) == values:
+            return Saved()
+        self.db.execute(f"REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+        return Saved(edited=1)
+
+    def delete(self, dialog_id: int | None, ids: Iterable[int]) -> int:
+        """Remove messages; returns how many were there. Without a dialog, ids are those of private chats and basic
+        groups, which share one counter: Telegram reports their deletions without saying where."""
+        where = "dialog_id = ?" if dialog_id is not None else "dialog_id > -1000000000000"
+        first = (dialog_id,) if dialog_id is not None else ()
+        with self.transaction():
+            return sum(
+                self.db.execute(f"DELETE FROM messages WHERE {where} AND id = ?", (*first, one)).rowcount for one in ids
+            )
+
+    def messages(self, dialog_id: int) -> list[Message]:
+        """All messages of a dialog in the order they were sent."""
+        return self._select("WHERE dialog_id = ? ORDER BY sent_at, id", dialog_id)
+
+    def recent(self, dialog_id: int, limit: int = 400) -> list[Message]:
+        """The last `limit` messages of a dialog, in the order they were sent."""
+        rows = self._select("WHERE dialog_id = ? ORDER BY sent_at DESC, id DESC LIMIT ?", dialog_id, limit)
+        return rows[::-1]
+
+    def message(self, dialog_id: int, message_id: int) -> Message | None:
+        """One message, or None."""
+        return next(iter(self._select("WHERE dialog_id = ? AND id = ?", dialog_id, message_id)), None)
+
+    def mark_by_twin(self, dialog_id: int, message_id: int) -> None:
+        """Remember that the twin wrote this one."""
+        self.db.execute("UPDATE messages SET by_twin = 1 WHERE dialog_id = ? AND id = ?", (dialog_id, message_id))
+
+    def _select(self, where: str, *values: object) -> list[Message]:
+        return [_to_message(row) for row in self.db.execute(f"SELECT {_COLUMNS} FROM messages {where}", values)]
+
+    def count(self, dialog_id: int | None = None) -> int:
+        """How many messages there are, in one dialog or in all."""
+        where, values = ("WHERE dialog_id = ?", (dialog_id,)) if dialog_id is not None else ("", ())
+        (n,) = self.db.execute(f"SELECT count(*) FROM messages {where}", values).fetchone()
+        return int(n)
+
+    # --- dialogs
+
+    def save_dialogs(self, dialogs: Iterable[Dialog]) -> None:
+        """Write what is known of these dialogs over what was known."""
+        with self.transaction():
+            self.db.executemany(
+                "REPLACE INTO dialogs (id, kind, title, username, phone, last_at) VALUES (?, ?, ?, ?, ?, ?)",
+                [(d.id, d.kind, d.title, d.username, d.phone, _stamp(d.last_at)) for d in dialogs],
+            )
+
+    def dialogs(self) -> list[Dialog]:
+        """All known dialogs, the most recent first."""
+        return [_to_dialog(row) for row in self.db.execute("SELECT * FROM dialogs ORDER BY last_at DESC, id")]
+
+    def dialog(self, dialog_id: int) -> Dialog | None:
+        """One dialog, or None."""
+        row = self.db.execute("SELECT * FROM dialogs WHERE id = ?", (dialog_id,)).fetchone()
+        return _to_dialog(row) if row else None
+
+    # --- how far each dialog is pulled
+
+    def cursor(self, dialog_id: int) -> Cursor:
+        """How far this dialog is pulled; a fresh cursor when it never was."""
+        row = self.db.execute(
+            "SELECT newest, resume_at, resume_newest, floor FROM cursors WHERE dialog_id = ?", (dialog_id,)
+        ).fetchone()
+        return Cursor(*row) if row else Cursor()
+
+    def set_cursor(self, dialog_id: int, cursor: Cursor) -> None:
+        """Remember how far this dialog is pulled; call it in the transaction that saves the page."""
+        self.db.execute(
+            "REPLACE INTO cursors (dialog_id, newest, resume_at, resume_newest, floor) VALUES (?, ?, ?, ?, ?)",
+            (dialog_id, cursor.newest, cursor.resume_at, cursor.resume_newest, cursor.floor),
+        )
+
+    # --- single facts, such as whose archive this is
+
+    def fact(self, name: str) -> str | None:
+        """A remembered value, or None."""
+        row = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember a value."""
+        self.db.execute("REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+    # --- leaving no trace
+
+    def forget(self, dialog_id: int) -> int:
+        """Remove a dialog's messages, cursor and name, overwrite the space they took; returns the message count.
+        The consent ledger keeps its rows: that the chat was once allowed, and no longer is, is worth knowing."""
+        with self.transaction():
+            removed = self.db.execute("DELETE FROM messages WHERE dialog_id = ?", (dialog_id,)).rowcount
+            self.db.execute("DELETE FROM cursors WHERE dialog_id = ?", (dialog_id,))
+            self.db.execute("DELETE FROM dialogs WHERE id = ?", (dialog_id,))
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed
+
+    def damage(self) -> str | None:
+        """What SQLite's own quick check finds wrong, or None."""
+        (answer,) = self.db.execute("PRAGMA quick_check").fetchone()
+        return None if answer == "ok" else str(answer)
+
+
+def migrate(db: sqlite3.Connection, steps: Iterable[tuple[str, str]]) -> None:
+    """Apply the steps that this file has not seen, each in one transaction with its record."""
+    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+    done = {name for (name,) in db.execute("SELECT name FROM migrations")}
+    for name, script in steps:
+        if name not in done:
+            with transaction(db):
+                for statement in script.split(";"):
+                    db.execute(statement)
+                db.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (name,))
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """`BEGIN IMMEDIATE .. COMMIT`, or `ROLLBACK` on any exception. Inside another transaction it joins that one."""
+    if db.in_transaction:
+        yield
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
+def _stamp(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None
+
+
+def _moment(stamp: float | None) -> datetime | None:
+    return datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
+
+
+def _to_row(m: Message) -> tuple[object, ...]:
+    stamps = m.sent_at.timestamp(), _stamp(m.edited_at)
+    flags = int(m.forwarded), int(m.by_twin)
+    return (m.dialog_id, m.id, int(m.mine), stamps[0], m.text, m.reply_to, stamps[1], m.media, *flags)
+
+
+def _to_message(row: sqlite3.Row) -> Message:
+    return Message(
+        dialog_id=row["dialog_id"],
+        id=row["id"],
+        mine=bool(row["mine"]),
+        sent_at=datetime.fromtimestamp(row["sent_at"], UTC),
+        text=row["text"],
+        reply_to=row["reply_to"],
+        edited_at=_moment(row["edited_at"]),
+        media=row["media"],
+        forwarded=bool(row["forwarded"]),
+        by_twin=bool(row["by_twin"]),
+    )
+
+
+def _to_dialog(row: sqlite3.Row) -> Dialog:
+    return Dialog(row["id"], Kind(row["kind"]), row["title"], row["username"], row["phone"], _moment(row["last_at"]))

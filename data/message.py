@@ -1,0 +1,63 @@
+"""Telegram's facts as frozen values: a Dialog is one chat in the owner's list, a Message is one message in it.
+
+Nothing here knows Telethon; `data/telegram.py` is the one place that turns its objects into these.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+SERVICE_ACCOUNTS = frozenset({777000, 42777, 333000})
+"""Telegram's own accounts. They deliver login codes, so nothing of theirs is ever archived or answered."""
+
+
+class Kind(StrEnum):
+    """What is on the other side of a dialog."""
+
+    PRIVATE = "private"
+    SELF = "self"
+    BOT = "bot"
+    SERVICE = "service"
+    DELETED = "deleted"
+    GROUP = "group"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialog:
+    """One chat in the owner's list. `id` is Telegram's marked peer id: positive for people, negative for groups."""
+
+    id: int
+    kind: Kind
+    title: str
+    username: str | None = None
+    phone: str | None = None
+    last_at: datetime | None = None
+
+    @property
+    def with_a_person(self) -> bool:
+        """Whether a living person is on the other side: the only kind that is pulled, trained on or answered."""
+        return self.kind is Kind.PRIVATE and self.id not in SERVICE_ACCOUNTS
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. Its key is `(dialog_id, id)`, because ids repeat between chats. Times are aware, in UTC."""
+
+    dialog_id: int
+    id: int
+    mine: bool
+    sent_at: datetime
+    text: str
+    reply_to: int | None = None
+    edited_at: datetime | None = None
+    media: str | None = None
+    """A placeholder such as `[photo]`, or None for plain text. A caption stays in `text`."""
+    forwarded: bool = False
+    by_twin: bool = False
+    """Written by the twin: context for later replies, never a training target."""
+
+    @property
+    def said(self) -> str:
+        """What the transcript shows: the placeholder, the text, or both."""
+        return " ".join(part for part in (self.media, self.text) if part)

@@ -1,0 +1,176 @@
+"""The one chat format: messages -> Transcript -> blocks of text, and a generated reply back to message texts. Pure.
+
+`of` is the only road from messages to a model, live and in training, so that the same messages give the same token
+ids on both. Each own burst is one turn, kept as a tuple of texts; message boundaries are newlines, and a newline,
+backslash, control token or gap mark *inside* a text is escaped, so that `split_reply` can undo `reply_text` for any
+text and no contact can forge a turn.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+
+from data import conversation
+from data.message import Message
+from data.redact import Surrogates
+
+_ESCAPED = re.compile(r"\\|\n|<(?=[|+])")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+START_MARK = "<+>"
+"""Stands where the other side would have spoken, when the owner opens the conversation."""
+
+
+class Scope(StrEnum):
+    """What a consent covers: the owner's own words, or the whole chat."""
+
+    OWN = "own"
+    CHAT = "chat"
+
+
+class Role(StrEnum):
+    """The role names of chat templates. The owner is the assistant: that is who the model speaks as."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One side's burst: the texts of its messages, redacted, in order."""
+
+    mine: bool
+    texts: tuple[str, ...]
+    at: datetime
+    """When its first message was sent, in the owner's time zone."""
+    gap: timedelta = timedelta(0)
+    """How long it had been quiet before; zero for the first turn."""
+    target: bool = False
+    """Whether the model may learn to write it: the owner's own words, not a forward, not the twin's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Turns, who spoke them and when: the only input of the model."""
+
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text for the tokenizer. `said` is True for somebody's words, False for a mark of ours."""
+
+    text: str
+    said: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One message of a chat template, in pieces. `turn` is the index of its turn where it is one own turn."""
+
+    role: Role
+    pieces: tuple[Piece, ...]
+    turn: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The content as one string."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+def of(messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: tzinfo = UTC) -> Transcript:
+    """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown."""
+    said = [message for message in messages if message.said]
+    turns: list[Turn] = []
+    last: datetime | None = None
+    for burst in conversation.turns(said):
+        first = burst[0]
+        turns.append(
+            Turn(
+                mine=first.mine,
+                texts=tuple(_shown(message, scope, surrogates) for message in burst),
+                at=first.sent_at.astimezone(zone),
+                gap=first.sent_at - last if last else timedelta(0),
+                target=first.mine and not first.by_twin and not first.forwarded,
+            )
+        )
+        last = burst[-1].sent_at
+    return Transcript(tuple(turns))
+
+
+def _shown(message: Message, scope: Scope, surrogates: Surrogates) -> str:
+    if scope is Scope.OWN and not message.mine:
+        return _mark_of(message)
+    return surrogates.redact(message.said)
+
+
+def _mark_of(message: Message) -> str:
+    """A neutral mark of a message's length and kind, which says nothing of what was in it."""
+    if not message.text:
+        return message.media or "[message]"
+    size = "short" if len(message.text) <= 20 else "long" if len(message.text) > 120 else "middling"
+    kind = message.media.strip("[]").split()[0] + " and text" if message.media else "text"
+    return f"[{size} {kind}]"
+
+
+def render(transcript: Transcript) -> tuple[Block, ...]:
+    """The blocks of a chat template: a header with the time, then alternating sides.
+
+    A gap mark is always part of the *user* side, so the model never has to predict one, and an own turn after the
+    owner's own silence is preceded by a user block that holds nothing but the mark.
+    """
+    blocks = [Block(Role.SYSTEM, (Piece(_header(transcript), said=False),))]
+    for index, turn in enumerate(transcript.turns):
+        if turn.mine:
+            if blocks[-1].role is not Role.USER:
+                blocks.append(Block(Role.USER, (Piece(_mark(turn) or START_MARK, said=False),)))
+            blocks.append(Block(Role.ASSISTANT, _pieces(turn), index))
+        else:
+            mark = (Piece(f"{_mark(turn)}\n", said=False),) if _mark(turn) else ()
+            pieces = mark + _pieces(turn)
+            if blocks[-1].role is Role.USER:
+                pieces = (*blocks.pop().pieces, Piece("\n", said=False), *pieces)
+            blocks.append(Block(Role.USER, pieces))
+    return tuple(blocks)
+
+
+def _header(transcript: Transcript) -> str:
+    when = transcript.turns[0].at.strftime(" %a %Y-%m-%d %H:%M") if transcript.turns else ""
+    return f"You are texting on Telegram.{when}"
+
+
+def _mark(turn: Turn) -> str:
+    """`<+12m>`, `<+3h>`, or for half a day and more `<+2d Fri 09:15>`; empty for a gap that is no pause."""
+    if turn.gap < conversation.PAUSE:
+        return ""
+    minutes = int(turn.gap / timedelta(minutes=1))
+    if minutes < 60:
+        return f"<+{minutes}m>"
+    if minutes < 12 * 60:
+        return f"<+{minutes // 60}h>"
+    return f"<+{max(1, round(turn.gap / timedelta(days=1)))}d {turn.at:%a %H:%M}>"
+
+
+def _pieces(turn: Turn) -> tuple[Piece, ...]:
+    pieces: list[Piece] = []
+    for text in turn.texts:
+        if pieces:
+            pieces.append(Piece("\n", said=False))
+        pieces.append(Piece(_escape(text), said=True))
+    return tuple(pieces)
+
+
+def reply_text(turn: Turn) -> str:
+    """An own turn as the model writes it: one message a line."""
+    return "".join(piece.text for piece in _pieces(turn))
+
+
+def split_reply(text: str) -> tuple[str, ...]:
+    """The message texts of a reply the model wrote: the inverse of `reply_text`."""
+    return tuple(_ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], line) for line in text.split("\n"))
+
+
+def _escape(text: str) -> str:
+    return _ESCAPED.sub(lambda match: {"\\": "\\\\", "\n": "\\n", "<": "<\\"}[match[0]], text)
