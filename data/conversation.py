@@ -4,7 +4,7 @@ A *conversation* is what lies between two silences, a *turn* is one side's burst
 dataset and the live client, so a live context is cut exactly as a training window was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -85,7 +85,7 @@ def length_of(bursts: Sequence[Burst]) -> int:
     return sum(map(length, bursts))
 
 
-def _split(messages, ends):  # type: ignore[no-untyped-def]
+def _split(messages: Sequence[Message], ends: Callable[[Message, Message], bool]) -> list[Burst]:
     if not messages:
         return []
     parts = [[messages[0]]]

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     BOT = "bot"
     SERVICE = "service"
     DELETED = "deleted"
+    SCAM = "scam"
     GROUP = "group"
     CHANNEL = "channel"
 

@@ -246,7 +246,7 @@ def read(folder: Path, split: str) -> list[Sample]:
 def write_private(path: Path, text: str) -> None:
     """Write a whole file or nothing, readable by its owner alone from the first byte."""
     fresh = path.with_name(path.name + ".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
