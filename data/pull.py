@@ -169,7 +169,7 @@ class _Page:
     oldest: datetime
 
 
-class readable_errors_but_flood(readable_errors):  # noqa: N801
+class readable_errors_but_flood(readable_errors):
     """A pull deals with FLOOD_WAIT itself."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

@@ -98,7 +98,7 @@ async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[Teleg
         session.close()
 
 
-class readable_errors:  # noqa: N801  (read as `with readable_errors():`)
+class readable_errors:
     """Turns what Telethon raises, and a person can do something about, into a UserError."""
 
     def __enter__(self) -> None:

@@ -1,0 +1,116 @@
+"""The home folder: where everything private lies, with which mode, and who may use it now.
+
+The folder is 0700 and every file in it 0600. It may not lie inside the project's own checkout, where a careless commit
+could publish it.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.archive import Archive
+from data.errors import ExitCode, UserError
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The paths inside one home folder."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> "Home":
+        """The home folder at this path, made if missing and closed to others. Raises UserError (exit 3)."""
+        if path.is_relative_to(_CHECKOUT) and (_CHECKOUT / "pyproject.toml").exists():
+            raise UserError(
+                "The home folder may not lie inside the project's checkout: private chats could be committed.",
+                "Set DOPPELGRAM_HOME to a folder elsewhere.",
+                ExitCode.CONFIGURATION,
+            )
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.chmod(0o700)
+        except OSError as error:
+            raise UserError(
+                f"The home folder cannot be used: {error.strerror}.",
+                "Set DOPPELGRAM_HOME to a folder of yours.",
+                ExitCode.CONFIGURATION,
+            ) from error
+        return cls(path)
+
+    @property
+    def session(self) -> Path:
+        """Telethon's login file: whoever holds it is logged in."""
+        return self.path / "account.session"
+
+    @property
+    def archive(self) -> Path:
+        """The messages and the consent ledger."""
+        return self.path / "archive.db"
+
+    @property
+    def live(self) -> Path:
+        """Inbox, suggestions and outbox."""
+        return self.path / "live.db"
+
+    @property
+    def dataset(self) -> Path:
+        """The built dataset."""
+        return self.path / "dataset"
+
+    @property
+    def adapters(self) -> Path:
+        """One folder per adapter."""
+        return self.path / "adapters"
+
+    @property
+    def reports(self) -> Path:
+        """Evaluation reports."""
+        return self.path / "reports"
+
+    def open_archive(self) -> Archive:
+        """The archive of this home."""
+        return Archive(self.archive)
+
+    def key(self) -> bytes:
+        """The 32 bytes that surrogates are drawn with; made at the first call."""
+        path = self.path / "surrogates.key"
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_bytes(32))
+        except FileExistsError:
+            pass
+        return path.read_bytes()
+
+    @contextmanager
+    def holding_login(self, what: str) -> Iterator[None]:
+        """Hold the login for this process: two on one login lose updates. Raises UserError when another has it."""
+        with (self.path / "login.lock").open("a+", encoding="utf-8") as file:
+            (self.path / "login.lock").chmod(0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.seek(0)
+                other = file.read().strip() or "another command"
+                raise UserError(f"`{other}` is using this login.", "Stop it first (Ctrl-C there).") from error
+            file.truncate(0)
+            file.write(f"doppelgram {what}")
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+    def is_held(self) -> bool:
+        """Whether some process is using the login now."""
+        try:
+            with self.holding_login("status"):
+                return False
+        except UserError:
+            return True

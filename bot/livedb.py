@@ -1,0 +1,85 @@
+"""`live.db`: what the live client must not lose. Inbox, suggestions, outbox, policy, and the switches.
+
+Every commit reaches the disk (`synchronous = FULL`) before the next step, because a row committed here is what makes a
+message answered once and never twice. Other processes write here too; `revision` tells a running client at once.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data.archive import migrate, transaction
+from data.errors import UserError
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "first",
+        """
+        CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+        CREATE TABLE policy (dialog_id INTEGER PRIMARY KEY, mode TEXT NOT NULL, set_at REAL NOT NULL);
+        CREATE TABLE inbox (dialog_id INTEGER NOT NULL, message_id INTEGER NOT NULL, arrived_at REAL NOT NULL,
+                            outcome TEXT, suggestion_id INTEGER, PRIMARY KEY (dialog_id, message_id));
+        CREATE TABLE watched (dialog_id INTEGER PRIMARY KEY, since_id INTEGER NOT NULL);
+        CREATE TABLE suggestions (id INTEGER PRIMARY KEY AUTOINCREMENT, dialog_id INTEGER NOT NULL,
+                                  upto_id INTEGER NOT NULL, attempt INTEGER NOT NULL, state TEXT NOT NULL,
+                                  revision INTEGER NOT NULL DEFAULT 1, mode TEXT NOT NULL, texts TEXT NOT NULL,
+                                  confidence REAL, outcome TEXT NOT NULL, reasons TEXT NOT NULL, adapter TEXT NOT NULL,
+                                  created_at REAL NOT NULL, changed_at REAL NOT NULL, final TEXT, surface TEXT,
+                                  UNIQUE (dialog_id, upto_id, attempt));
+        CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT,
+                             suggestion_id INTEGER NOT NULL REFERENCES suggestions (id), position INTEGER NOT NULL,
+                             dialog_id INTEGER NOT NULL, random_id INTEGER NOT NULL UNIQUE, text TEXT NOT NULL,
+                             state TEXT NOT NULL, due_at REAL NOT NULL, attempted_at REAL, message_id INTEGER,
+                             sent_at REAL, UNIQUE (suggestion_id, position));
+        CREATE INDEX suggestions_by_state ON suggestions (state);
+        CREATE INDEX outbox_by_state ON outbox (state);
+        """,
+    ),
+)
+
+
+class LiveDb:
+    """An open `live.db`."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create it with mode 0600. Raises UserError when it is damaged."""
+        path.touch(mode=0o600, exist_ok=True)
+        try:
+            self.db = sqlite3.connect(path, timeout=10, isolation_level=None)
+            self.db.row_factory = sqlite3.Row
+            self.db.execute("PRAGMA journal_mode = WAL")
+            self.db.execute("PRAGMA synchronous = FULL")
+            self.db.execute("PRAGMA secure_delete = ON")
+            migrate(self.db, MIGRATIONS)
+        except sqlite3.DatabaseError as error:
+            raise UserError(
+                f"The file {path.name} cannot be read: {error}.",
+                "Move it away: chats fall back to off, and nothing is sent twice.",
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes inside happen, or none; checks inside see no other writer."""
+        with transaction(self.db):
+            yield
+
+    @property
+    def revision(self) -> int:
+        """Rises whenever another process has written here."""
+        (version,) = self.db.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def forget(self, dialog_id: int) -> dict[str, int]:
+        """Remove every row of a dialog; returns how many of each kind."""
+        with self.transaction():
+            removed = {
+                table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
+                for table in ("outbox", "suggestions", "inbox", "policy", "watched")
+            }
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return removed

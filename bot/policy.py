@@ -1,0 +1,84 @@
+"""What the twin may do in each chat: the mode, and the limits on its automatic replies. Fails closed.
+
+A chat is `off` until its owner lists it. Limits count replies (turns), never bubbles, and only automatic ones: what
+the owner approved is the owner's own pace.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from enum import StrEnum
+
+from bot.livedb import LiveDb
+from bot.settings import LiveSettings
+from data.message import Dialog
+
+
+class Mode(StrEnum):
+    """How far the twin may go in a chat."""
+
+    OFF = "off"
+    DRAFT = "draft"
+    ASK = "ask"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Modes and limits, from `live.db` and the settings."""
+
+    live: LiveDb
+    limits: LiveSettings
+    zone: tzinfo = UTC
+
+    def mode(self, dialog_id: int, now: datetime) -> Mode:
+        """The mode of a chat now; `auto` that was not renewed for a while is `ask`."""
+        row = self.live.db.execute("SELECT mode, set_at FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
+        if row is None:
+            return Mode.OFF
+        mode = Mode(row["mode"])
+        if mode is Mode.AUTO and now.timestamp() - row["set_at"] > self.limits.auto_days * 86400:
+            return Mode.ASK
+        return mode
+
+    def set_mode(self, dialog: Dialog, mode: Mode, now: datetime) -> None:
+        """List a chat. Raises ValueError for anything but a living person: machines can never be listed."""
+        if mode is not Mode.OFF and not dialog.with_a_person:
+            raise ValueError(f"{dialog.title} is a {dialog.kind}, not a person")
+        self.live.db.execute("REPLACE INTO policy VALUES (?, ?, ?)", (dialog.id, mode, now.timestamp()))
+
+    def modes(self, now: datetime) -> dict[int, Mode]:
+        """The listed chats."""
+        ids = [row[0] for row in self.live.db.execute("SELECT dialog_id FROM policy ORDER BY dialog_id")]
+        return {dialog_id: self.mode(dialog_id, now) for dialog_id in ids}
+
+    def against_auto(self, dialog_id: int, now: datetime) -> str | None:
+        """Why no automatic reply may go out in this chat now, or None."""
+        if self._quiet(now):
+            return "quiet hours"
+        checks = (
+            (dialog_id, timedelta(seconds=self.limits.chat_seconds), 1, "too soon after the last reply here"),
+            (dialog_id, timedelta(hours=1), self.limits.chat_hour, "the hour's replies in this chat are used up"),
+            (dialog_id, timedelta(days=1), self.limits.chat_day, "the day's replies in this chat are used up"),
+            (None, timedelta(days=1), self.limits.all_day, "the day's replies are used up"),
+        )
+        for where, span, most, reason in checks:
+            if self._replies(where, now - span) >= most:
+                return reason
+        return None
+
+    def _replies(self, dialog_id: int | None, since: datetime) -> int:
+        """Automatic replies (turns, not bubbles) that went out, or are on their way, since a moment."""
+        (n,) = self.live.db.execute(
+            "SELECT count(DISTINCT suggestion_id) FROM outbox JOIN suggestions ON suggestions.id = suggestion_id"
+            " WHERE surface = 'auto' AND outbox.state IN ('sending', 'sent', 'unknown') AND attempted_at > ?"
+            " AND (? IS NULL OR outbox.dialog_id = ?)",
+            (since.timestamp(), dialog_id, dialog_id),
+        ).fetchone()
+        return int(n)
+
+    def _quiet(self, now: datetime) -> bool:
+        if not self.limits.quiet_hours:
+            return False
+        start, end = (time.fromisoformat(part.strip()) for part in self.limits.quiet_hours.split("-"))
+        clock = now.astimezone(self.zone).time()
+        return start <= clock < end if start <= end else clock >= start or clock < end

@@ -1,0 +1,171 @@
+"""Settings: the one page of knobs, and the only place where the environment is read.
+
+A value comes from a flag, else the environment, else `.env` in the working folder, else `config.toml` in the home
+folder, else the default here. Names are prefixed `DOPPELGRAM_` and nested by `__`. An unknown name is an error, so a
+typo cannot silently switch a safeguard off.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from platformdirs import user_cache_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from data.errors import ExitCode, UserError
+
+PREFIX = "DOPPELGRAM_"
+ENV_FILE = Path(".env")
+
+
+class Group(BaseModel):
+    """A group of knobs; an unknown name in it is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TelegramSettings(Group):
+    """Which MTProto server to talk to. All empty: Telegram's own."""
+
+    server: str | None = Field(None, description="host:port of another MTProto server")
+    server_dc: int = Field(2, description="its data centre number")
+    server_key: str | None = Field(None, description="its RSA public key, PKCS#1 PEM (\\n for line ends)")
+    test_dc: bool = Field(False, description="use Telegram's own test servers")
+
+
+class ModelSettings(Group):
+    """The base model and how it answers."""
+
+    base: str = Field("Qwen/Qwen2.5-7B-Instruct", description="hub id (with @revision), local folder, or smollm2")
+    adapter: str | None = Field(None, description="which adapter speaks; empty: the newest that is not stale")
+    quantization: Literal["auto", "nf4", "none"] = Field("auto", description="auto: nf4 on CUDA, none on a CPU")
+    threads: int | None = Field(None, ge=1, description="CPU threads; empty: torch decides")
+    cache: Path = Field(user_cache_path("doppelgram"), description="where converted public models are kept")
+    candidates: int = Field(3, ge=1, le=16, description="replies generated for one suggestion")
+    max_tokens: int = Field(96, ge=8, description="longest reply, in tokens")
+    temperature: float = Field(0.8, gt=0, description="sampling temperature")
+    top_p: float = Field(0.9, gt=0, le=1, description="nucleus sampling")
+
+
+class TranscriptSettings(Group):
+    """How much history a reply is written from. Training and live use the same values."""
+
+    window: int = Field(4000, ge=200, description="characters of one conversation in view")
+    zone: str = Field("UTC", description="the owner's time zone, such as Europe/Berlin")
+
+    @field_validator("zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"unknown time zone {name!r}") from error
+        return name
+
+
+class PullSettings(Group):
+    """How fast history is read."""
+
+    requests_per_second: float = Field(4.0, gt=0, description="accounts matter more than minutes")
+
+
+class TrainSettings(Group):
+    """How an adapter is trained."""
+
+    epochs: float = Field(3.0, gt=0, description="passes over the dataset, unless minutes are given")
+    minutes: float | None = Field(None, gt=0, description="stop after this long instead")
+    seed: int = Field(1, description="of shuffling and initialisation")
+
+
+class LiveSettings(Group):
+    """When the twin speaks. Times in seconds, minutes or hours as named."""
+
+    debounce_seconds: float = Field(8.0, ge=0, description="wait until a chat is quiet for this long")
+    auto_confidence: float = Field(0.5, ge=0, le=1, description="auto sends at this confidence or more, else it asks")
+    chat_seconds: float = Field(20.0, ge=0, description="at most one automatic reply per chat in this time")
+    chat_hour: int = Field(10, ge=0, description="automatic replies per chat and hour")
+    chat_day: int = Field(40, ge=0, description="automatic replies per chat and day")
+    all_day: int = Field(100, ge=0, description="automatic replies in all chats and a day")
+    in_a_row: int = Field(6, ge=1, description="automatic replies without the owner before a chat falls back to ask")
+    quiet_hours: str = Field("", description="no automatic replies then, such as 23:00-07:30")
+    expire_minutes: float = Field(180.0, gt=0, description="a suggestion older than this is dropped")
+    auto_days: float = Field(7.0, gt=0, description="auto falls back to ask after this unless renewed")
+    bubble_seconds: float = Field(1.5, ge=0, description="typing time before a message, at the least")
+
+
+class Settings(BaseSettings):
+    """Every knob there is."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+
+    home: Path = Field(user_data_path("doppelgram"), description="the folder of everything private")
+    api_id: int | None = Field(None, description="from my.telegram.org; each person needs their own")
+    api_hash: SecretStr | None = Field(None, description="from my.telegram.org; a secret")
+    telegram: TelegramSettings = TelegramSettings()
+    model: ModelSettings = ModelSettings()
+    transcript: TranscriptSettings = TranscriptSettings()
+    pull: PullSettings = PullSettings()
+    train: TrainSettings = TrainSettings()
+    live: LiveSettings = LiveSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, environment, `.env`, then the home folder's config.toml."""
+        dotenv = DotEnvSettingsSource(settings_cls, env_file=ENV_FILE, env_file_encoding="utf-8")
+        sources = (init_settings, env_settings, dotenv)
+        home = next((found for source in sources if (found := source().get("home"))), None)
+        folder = Path(home) if home else user_data_path("doppelgram")
+        return (*sources, TomlConfigSettingsSource(settings_cls, toml_file=folder.expanduser() / "config.toml"))
+
+
+def read(**flags: Any) -> Settings:
+    """The settings of this call. Raises UserError (exit 3) with the name that is wrong, never its value."""
+    try:
+        _refuse_unknown_names()
+        settings = Settings(**flags)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
+        raise UserError(
+            f"{name}: {first['msg']}.", "See .env.example for every name.", ExitCode.CONFIGURATION
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The settings cannot be read: {error}.", "Check .env and config.toml.", ExitCode.CONFIGURATION
+        ) from None
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def names() -> dict[str, Any]:
+    """Every setting by its full name, with its field."""
+    found: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Group):
+            found |= {f"{PREFIX}{name}__{inner}".upper(): each for inner, each in group.model_fields.items()}
+        else:
+            found[f"{PREFIX}{name}".upper()] = field
+    return found
+
+
+def _refuse_unknown_names() -> None:
+    """pydantic-settings notices an unknown name in `.env`, but not in the environment."""
+    known = names()
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            raise UserError(f"{name} is not a setting.", "See .env.example for every name.", ExitCode.CONFIGURATION)
