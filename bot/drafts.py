@@ -1,0 +1,59 @@
+"""A suggestion as Telegram's own cloud draft: it waits in the input box of the owner's app, who edits and sends it.
+
+The default surface, because the twin then never sends at all. A cloud draft can overwrite text that is being typed on
+another device, so it is placed once per turn and only when nobody can be typing: the box on the server is empty, the
+message is unread on every device, and the owner has written nothing for a minute.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from telethon import TelegramClient
+from telethon.tl import functions, types
+
+from bot.suggestion import Suggestion
+from data.archive import Archive
+
+SINCE_OWNER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Places and removes drafts. Raises what Telethon raises; the caller falls back to review."""
+
+    client: TelegramClient
+    archive: Archive
+
+    async def place(self, suggestion: Suggestion) -> bool:
+        """Put it into the input box; False when somebody may be using that box."""
+        peer = await self.client.get_input_entity(suggestion.dialog_id)
+        text, read_upto = await self._box(peer)
+        if text or read_upto >= suggestion.upto_id or self._owner_wrote_lately(suggestion):
+            return False
+        await self.client(functions.messages.SaveDraftRequest(peer, text_of(suggestion)))
+        return True
+
+    async def remove(self, suggestion: Suggestion) -> None:
+        """Take it out again, if it is still exactly ours."""
+        peer = await self.client.get_input_entity(suggestion.dialog_id)
+        text, _ = await self._box(peer)
+        if text == text_of(suggestion):
+            await self.client(functions.messages.SaveDraftRequest(peer, ""))
+
+    async def _box(self, peer: object) -> tuple[str, int]:
+        """What stands in the input box on the server, and up to where the owner has read."""
+        answer = await self.client(functions.messages.GetPeerDialogsRequest([types.InputDialogPeer(peer)]))
+        dialog = answer.dialogs[0]
+        draft = dialog.draft
+        return (draft.message if isinstance(draft, types.DraftMessage) else ""), dialog.read_inbox_max_id
+
+    def _owner_wrote_lately(self, suggestion: Suggestion) -> bool:
+        """By the server's own clock: the message that is answered against the owner's last one before it."""
+        asked = self.archive.message(suggestion.dialog_id, suggestion.upto_id)
+        own = [m for m in self.archive.recent(suggestion.dialog_id, 20) if m.mine and not m.by_twin]
+        return bool(asked and own and abs(asked.sent_at - own[-1].sent_at) < SINCE_OWNER)
+
+
+def text_of(suggestion: Suggestion) -> str:
+    """All its messages as one text: an input box holds one."""
+    return "\n".join(suggestion.texts)

@@ -1,0 +1,208 @@
+"""The live client: Telethon's events in, the twin's loop, the outbox out.
+
+A handler only converts, saves and enqueues. Events may come twice, late or not at all, so a reconciler re-reads recent
+history of the listed chats at the start, after a reconnect, and every few minutes.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from telethon import TelegramClient, errors, events
+from telethon.tl import types
+
+from bot.twin import Twin
+from data.errors import UserError
+from data.message import Dialog, Message
+from data.pull import Pace, Puller
+from data.telegram import Owner, explain, to_dialog, to_message
+
+LOOK = 0.1
+"""Seconds between two looks at the rows: what another process wrote is noticed within this time."""
+RECONCILE = 180.0
+"""Seconds between two readings of recent history."""
+PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, errors.ServerError)
+"""What a network does; the next look tries again."""
+
+
+@dataclass(slots=True)
+class Live:
+    """One running client. `commands` gets what the owner types into Saved Messages."""
+
+    client: TelegramClient
+    twin: Twin
+    owner: Owner
+    pace: Pace
+    commands: Callable[[Any], Awaitable[bool]]
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _watched: set[int] = field(default_factory=set)
+    _fatal: asyncio.Future[None] = field(init=False)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop`. Raises UserError when the login has ended."""
+        self._fatal = asyncio.get_running_loop().create_future()
+        self._subscribe()
+        self.twin.emit("started", owner=self.owner.user_id)
+        tasks = [
+            asyncio.create_task(loop, name=name)
+            for name, loop in {
+                "reconcile": self._reconciling(),
+                "twin": self._looking(self.twin.step),
+                "outbox": self._looking(self._deliver, first=self.twin.outbox.recover),
+                "switches": self._watch_switches(),
+                "stop": stop.wait(),
+            }.items()
+        ]
+        try:
+            done, _ = await asyncio.wait([*tasks, self._fatal], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self.twin.interrupt()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._fatal.cancel()
+            self.twin.close()
+            self.twin.emit("stopped")
+
+    # --- events
+
+    def _subscribe(self) -> None:
+        on = self.client.add_event_handler
+        on(self._on_message, events.NewMessage())
+        on(self._on_edit, events.MessageEdited())
+        on(self._on_delete, events.MessageDeleted())
+        on(self._on_typing, events.UserUpdate())
+        on(self._on_draft, events.Raw(types.UpdateDraftMessage))
+
+    async def _on_message(self, event: Any) -> None:
+        if event.out and event.chat_id == self.owner.user_id:
+            await self.commands(event.message)
+        elif message := await self._heard(event):
+            if message.mine:
+                self.twin.own(message)
+            else:
+                self.twin.incoming(message)
+            self._wake.set()
+
+    async def _on_edit(self, event: Any) -> None:
+        if message := await self._heard(event):
+            self.twin.edited(message)
+
+    async def _on_delete(self, event: Any) -> None:
+        if event.chat_id is None:
+            self.twin.deleted(event.deleted_ids)
+
+    async def _on_typing(self, event: Any) -> None:
+        if event.typing and event.user_id:
+            self.twin.typing(event.user_id)
+
+    async def _on_draft(self, update: types.UpdateDraftMessage) -> None:
+        text = getattr(update.draft, "message", "")
+        if not text and isinstance(update.peer, types.PeerUser):
+            # Sending empties the box too, and its message may come a moment later.
+            asyncio.get_running_loop().call_later(2, self.twin.draft_cleared, update.peer.user_id)
+
+    async def _heard(self, event: Any) -> Message | None:
+        """The message, if this chat is one the twin listens to."""
+        if not event.is_private:
+            return None
+        dialog = self.twin.archive.dialog(event.chat_id)
+        if dialog is None:
+            dialog = to_dialog(await event.get_chat())
+            self.twin.archive.save_dialogs([dialog])
+        return to_message(dialog.id, event.message) if self.twin.listens_to(dialog) else None
+
+    # --- loops
+
+    async def _looking(
+        self, look: Callable[[], Awaitable[None]], first: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """Look again and again; what the network does never ends the loop."""
+        while True:
+            try:
+                if first:
+                    await first()
+                    first = None
+                await look()
+            except (*PASSING, errors.RPCError) as error:
+                if (told := explain(error)) and told.code in (3, 4):
+                    raise told from error
+                self.twin.emit("trouble", error=type(error).__name__)
+                await asyncio.sleep(1)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK)
+
+    async def _deliver(self) -> None:
+        await self.twin.tidy()
+        while await self.twin.outbox.step() == 0.0:
+            pass
+
+    async def _watch_switches(self) -> None:
+        """Stop a reply in the making as soon as somebody pauses, here or in another process."""
+        while True:
+            if self.twin.control.paused(self.twin.now()):
+                self.twin.interrupt()
+            await asyncio.sleep(LOOK)
+
+    async def _reconciling(self) -> None:
+        """Read recent history of the listed chats at the start, of a newly listed one at once, of all now and then."""
+        last = float("-inf")
+        clock = asyncio.get_running_loop().time
+        was_connected = True
+        while True:
+            connected = self.client.is_connected()
+            if clock() - last >= RECONCILE or (connected and not was_connected):
+                self._watched.clear()
+                last = clock()
+            was_connected = connected
+            for dialog in self._listed():
+                if dialog.id not in self._watched:
+                    await self._reconcile(dialog)
+            self._watched &= {dialog.id for dialog in self._listed()}
+            await asyncio.sleep(LOOK)
+
+    def _listed(self) -> list[Dialog]:
+        archive = self.twin.archive
+        dialogs = (archive.dialog(dialog_id) for dialog_id in self.twin.policy.modes(self.twin.now()))
+        return [dialog for dialog in dialogs if dialog is not None and self.twin.listens_to(dialog)]
+
+    async def _reconcile(self, dialog: Dialog) -> None:
+        """Bring the archive up to date, then treat what is new as if its event had come."""
+        archive, inbox = self.twin.archive, self.twin.inbox
+        known = {m.id for m in archive.recent(dialog.id)}
+        inbox.watch(dialog.id, max(known, default=0))
+        try:
+            await Puller(self.client, archive, _Silent(), self.pace).pull(dialog)
+        except (*PASSING, errors.RPCError, UserError, ValueError) as error:
+            told = error if isinstance(error, UserError) else explain(error)
+            if told and told.code in (3, 4) and not self._fatal.done():
+                self._fatal.set_exception(told)
+            self.twin.emit("trouble", error=type(error).__name__)
+            await asyncio.sleep(1)
+            return
+        self._watched.add(dialog.id)
+        now_there = archive.recent(dialog.id)
+        since = inbox.watched_since(dialog.id) or 0
+        for message in now_there:
+            if message.id > since and message.id not in known:
+                if message.mine:
+                    self.twin.own_found(message)
+                else:
+                    self.twin.incoming(message)
+        self.twin.deleted(known - {m.id for m in now_there} if len(known) < 400 else ())
+
+
+class _Silent:
+    """The live client shows no progress of its small pulls."""
+
+    def page(self, dialog: Dialog, messages: int) -> None:
+        """Nothing to show."""
+
+    def waiting(self, seconds: float, until: datetime) -> None:
+        """Nothing to show."""

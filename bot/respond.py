@@ -1,0 +1,107 @@
+"""The core: what would the owner answer here? Archive -> context -> candidates -> guard -> the best one.
+
+Knows neither Telethon nor torch: the generator comes in as an argument. `context` reads the archive and belongs to the
+event loop's thread; `propose` is pure work for the one worker thread and can be stopped within a token.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.guard import Guard, Outcome, Verdict
+from data import conversation, transcript
+from data.archive import Archive
+from data.message import Message
+from data.redact import Surrogates
+from data.samples import Shape
+from data.transcript import Scope, Transcript
+
+HISTORY = 400
+"""How many recent messages of the chat the guard compares a reply with."""
+
+
+class Candidate(Protocol):
+    """One generated reply."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its messages."""
+
+    @property
+    def logprob_mean(self) -> float:
+        """Mean log-probability of its tokens."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the model ended it by itself."""
+
+
+class Generator(Protocol):
+    """Whatever writes replies: the model, or a recording of one in a test."""
+
+    def reply(
+        self, transcript: Transcript, n: int, seed: int, *, stop: Callable[[], bool] | None = None
+    ) -> Sequence[Candidate]:
+        """`n` replies to the end of a transcript; fewer when stopped."""
+
+
+Confidence = Callable[[Candidate, Sequence[Candidate]], float | None]
+"""How sure we are of one candidate among its siblings, 0..1; None without a calibration table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a reply is written from."""
+
+    dialog_id: int
+    upto_id: int
+    transcript: Transcript
+    surrogates: Surrogates
+    history: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One reply with its verdict."""
+
+    texts: tuple[str, ...]
+    confidence: float | None
+    verdict: Verdict
+
+
+@dataclass(slots=True)
+class Responder:
+    """Everything a suggestion needs, put together once."""
+
+    archive: Archive
+    generator: Generator
+    confidence: Confidence
+    guard: Guard
+    shape: Shape
+    key: bytes
+    candidates: int = 3
+
+    def context(self, dialog_id: int, extra: Sequence[Message] = ()) -> Context | None:
+        """The end of the chat as the model sees it; `extra` are messages tried out in it. None for an empty chat."""
+        history = (*self.archive.recent(dialog_id, HISTORY), *extra)
+        if not history:
+            return None
+        surrogates = Surrogates(self.key, dialog_id)
+        seen = conversation.tail([message for message in history if message.said], self.shape.window)
+        shown = transcript.of(seen, Scope.CHAT, surrogates, self.shape.zone)
+        return Context(dialog_id, history[-1].id, shown, surrogates, history)
+
+    def propose(self, context: Context, seed: int, stop: Callable[[], bool] | None = None) -> list[Proposal]:
+        """Candidates with verdicts, the best first: passing before held before dropped, then by confidence."""
+        candidates = self.generator.reply(context.transcript, self.candidates, seed, stop=stop)
+        proposals = [self._judge(context, each, candidates) for each in candidates]
+        order = {Outcome.PASS: 0, Outcome.HOLD: 1, Outcome.DROP: 2}
+        return sorted(proposals, key=lambda p: (order[p.verdict.outcome], -(p.confidence or 0.0)))
+
+    def _judge(self, context: Context, candidate: Candidate, siblings: Sequence[Candidate]) -> Proposal:
+        texts = tuple(context.surrogates.restore(text).strip() for text in candidate.texts)
+        texts = tuple(text for text in texts if text)
+        verdict = self.guard.judge(texts, context.history, context.surrogates)
+        if not candidate.finished and verdict.outcome is Outcome.PASS:
+            verdict = Verdict(Outcome.HOLD, ("the reply did not come to an end",))
+        return Proposal(texts, self.confidence(candidate, siblings), verdict)

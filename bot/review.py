@@ -1,0 +1,73 @@
+"""Approve in the terminal: what waits, and the four things one can do with it.
+
+It works on the rows alone, so it may run beside `doppelgram run`, which sends what was approved here. If another
+surface was faster, or a newer message came, the answer is "outdated" and nothing happens.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.inbox import Inbox
+from bot.suggestion import State, Suggestion, Suggestions
+from data.archive import Archive
+from data.message import Message
+
+CONTEXT = 3
+"""How many messages of the chat are shown above a suggestion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One waiting suggestion as it is shown."""
+
+    suggestion: Suggestion
+    title: str
+    context: tuple[Message, ...]
+
+
+@dataclass(slots=True)
+class Review:
+    """The waiting suggestions of one home."""
+
+    archive: Archive
+    suggestions: Suggestions
+    inbox: Inbox
+    now: Callable[[], datetime]
+
+    def waiting(self) -> list[Card]:
+        """What waits for the owner, oldest first."""
+        return [self._card(each) for each in self.suggestions.in_state(State.HELD, State.OFFERED)]
+
+    def card(self, suggestion_id: int) -> Card | None:
+        """One that still waits, by its number."""
+        return next((card for card in self.waiting() if card.suggestion.id == suggestion_id), None)
+
+    def _card(self, suggestion: Suggestion) -> Card:
+        dialog = self.archive.dialog(suggestion.dialog_id)
+        before = [m for m in self.archive.recent(suggestion.dialog_id, 40) if m.id <= suggestion.upto_id]
+        return Card(suggestion, dialog.title if dialog else str(suggestion.dialog_id), tuple(before[-CONTEXT:]))
+
+    def approve(self, card: Card) -> bool:
+        """Send it as it is; False when it is outdated."""
+        return self._decide(card, State.APPROVED)
+
+    def edit(self, card: Card, texts: Sequence[str]) -> bool:
+        """Send the owner's own version; False when it is outdated."""
+        return self._decide(card, State.EDITED, texts)
+
+    def skip(self, card: Card) -> bool:
+        """Send nothing; False when it is outdated."""
+        return self._decide(card, State.SKIPPED)
+
+    def another(self, card: Card) -> bool:
+        """Ask for a different one; False when it is outdated."""
+        if not self._decide(card, State.SUPERSEDED):
+            return False
+        self.inbox.reopen(card.suggestion.id)
+        return True
+
+    def _decide(self, card: Card, state: State, texts: Sequence[str] | None = None) -> bool:
+        if self.inbox.newest(card.suggestion.dialog_id) > card.suggestion.upto_id:
+            return False
+        return self.suggestions.move(card.suggestion, state, self.now(), final=texts, surface="terminal") is not None

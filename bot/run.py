@@ -1,0 +1,77 @@
+"""`doppelgram run`: put the live client together from the settings, and keep it running until it is stopped."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.control import Control, SavedMessages
+from bot.drafts import Drafts
+from bot.home import Home
+from bot.inbox import Inbox
+from bot.live import Live
+from bot.livedb import LiveDb
+from bot.outbox import Emit, Outbox
+from bot.policy import Policy
+from bot.respond import Responder
+from bot.settings import Settings
+from bot.suggestion import OPEN, Suggestions
+from bot.twin import Twin
+from data.pull import Pace
+from data.telegram import Login, connect, owner_of
+
+
+def utc_now() -> datetime:
+    """The clock of a real run."""
+    return datetime.now(UTC)
+
+
+async def run(
+    home: Home,
+    settings: Settings,
+    login: Login,
+    responder: Responder,
+    adapter: str,
+    emit: Emit,
+    stop: asyncio.Event,
+    now: Callable[[], datetime] = utc_now,
+) -> None:
+    """Run until `stop` is set. The caller holds the login. Raises UserError when nobody is logged in."""
+    live = LiveDb(home.live)
+    try:
+        async with connect(login, updates=True) as client:
+            owner = await owner_of(client)
+            limits = settings.live
+            policy = Policy(live, limits, ZoneInfo(settings.transcript.zone))
+            control = Control(live)
+            expire = timedelta(minutes=limits.expire_minutes)
+            archive = responder.archive
+            outbox = Outbox(client, live, archive, policy, control, emit, now, limits.bubble_seconds, expire)
+            twin = Twin(
+                archive=archive,
+                inbox=Inbox(live, timedelta(seconds=limits.debounce_seconds)),
+                suggestions=Suggestions(live),
+                policy=policy,
+                control=control,
+                outbox=outbox,
+                drafts=Drafts(client, archive),
+                responder=responder,
+                adapter=adapter,
+                emit=emit,
+                now=now,
+                auto_confidence=limits.auto_confidence,
+                expire=expire,
+                in_a_row=limits.in_a_row,
+                seed=settings.train.seed,
+            )
+            commands = SavedMessages(client, control, lambda: _status(twin), now)
+            pace = Pace(settings.pull.requests_per_second)
+            await Live(client, twin, owner, pace, commands).run(stop)
+    finally:
+        live.close()
+
+
+def _status(twin: Twin) -> str:
+    waiting = len(twin.suggestions.in_state(*OPEN))
+    state = "paused" if twin.control.paused(twin.now()) else "running"
+    return f"Twin {state}. Chats listed: {len(twin.policy.modes(twin.now()))}. Waiting for you: {waiting}."
