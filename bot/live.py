@@ -46,15 +46,15 @@ class Live:
         self._fatal = asyncio.get_running_loop().create_future()
         self._subscribe()
         self.twin.emit("started", owner=self.owner.user_id)
-        tasks = [
-            asyncio.create_task(loop, name=name)
-            for name, loop in {
-                "reconcile": self._reconciling(),
-                "twin": self._looking(self.twin.step),
-                "outbox": self._looking(self._deliver, first=self.twin.outbox.recover),
-                "switches": self._watch_switches(),
-                "stop": stop.wait(),
-            }.items()
+        tasks: list[asyncio.Future[Any]] = [
+            asyncio.ensure_future(loop)
+            for loop in (
+                self._reconciling(),
+                self._looking(self.twin.step),
+                self._looking(self._deliver, first=self.twin.outbox.recover),
+                self._watch_switches(),
+                stop.wait(),
+            )
         ]
         try:
             done, _ = await asyncio.wait([*tasks, self._fatal], return_when=asyncio.FIRST_COMPLETED)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.guard import Guard, Outcome, Verdict
+from bot.guard.words import words
 from data import conversation, transcript
 from data.archive import Archive
 from data.message import Message
@@ -101,7 +102,27 @@ class Responder:
     def _judge(self, context: Context, candidate: Candidate, siblings: Sequence[Candidate]) -> Proposal:
         texts = tuple(context.surrogates.restore(text).strip() for text in candidate.texts)
         texts = tuple(text for text in texts if text)
-        verdict = self.guard.judge(texts, context.history, context.surrogates)
+        asked, before = _asked(context.history)
+        verdict = self.guard.judge(
+            texts,
+            [message.said for message in before + asked],
+            context.surrogates,
+            {word for message in before if message.mine for word in words(message.text)},
+            incoming=[message.said for message in asked],
+            own_last=_last_own(before),
+        )
         if not candidate.finished and verdict.outcome is Outcome.PASS:
-            verdict = Verdict(Outcome.HOLD, ("the reply did not come to an end",))
+            verdict = Verdict(Outcome.HOLD, ("unfinished: the reply did not come to an end",))
         return Proposal(texts, self.confidence(candidate, siblings), verdict)
+
+
+def _asked(history: Sequence[Message]) -> tuple[list[Message], list[Message]]:
+    """The messages being answered, which is everything since we last wrote, and those before them."""
+    first = max((i + 1 for i, message in enumerate(history) if message.mine), default=0)
+    return list(history[first:]), list(history[:first])
+
+
+def _last_own(before: Sequence[Message]) -> list[str]:
+    """The texts of our side's last turn."""
+    mine = [burst for burst in conversation.turns(before) if burst[0].mine]
+    return [message.text for message in mine[-1]] if mine else []

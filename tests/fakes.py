@@ -1,0 +1,49 @@
+"""What stands in for chance and for the model where its words do not matter: a recording behind the `Generator` seam."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from data.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCandidate:
+    """One reply as a model would hand it over."""
+
+    texts: tuple[str, ...]
+    logprob_mean: float = -1.0
+    finished: bool = True
+    tokens: int = 8
+
+
+@dataclass(slots=True)
+class RecordedGenerator:
+    """Replays replies in turn. `gate`, when given, holds each generation until it is set, or until it is stopped."""
+
+    replies: Sequence[tuple[str, ...]] = (("sounds good",),)
+    gate: threading.Event | None = None
+    asked: list[Transcript] = field(default_factory=list)
+    stopped: int = 0
+
+    def reply(
+        self, transcript: Transcript, n: int, seed: int, *, stop: Callable[[], bool] | None = None
+    ) -> list[RecordedCandidate]:
+        """The next recorded reply, `n` times the same."""
+        self.asked.append(transcript)
+        while self.gate and not self.gate.wait(0.02):
+            if stop and stop():
+                self.stopped += 1
+                return []
+        texts = self.replies[(len(self.asked) - 1) % len(self.replies)]
+        return [RecordedCandidate(texts)] * n
+
+
+def sure(_candidate: object, _siblings: object) -> float:
+    """A confidence that always suffices."""
+    return 0.99
+
+
+def unsure(_candidate: object, _siblings: object) -> None:
+    """No calibration table."""
+    return
