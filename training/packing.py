@@ -1,0 +1,74 @@
+"""Windows into micro-batches: neighbours in length share a rectangle, so that almost nothing is padding.
+
+Attention is causal and the padding stands on the right, so it needs no mask and no window ever sees another one: the
+fast path of scaled dot-product attention serves on every device. A whole epoch is cut anew from its seed each time.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from training.encode import Encoded
+
+JITTER = 0.05
+"""How far, relative to its length, a window may stray from its place in the order of lengths: it changes who shares a
+micro-batch from epoch to epoch, for a few per cent of padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicroBatch:
+    """Windows that are computed together."""
+
+    windows: tuple[Encoded, ...]
+
+    @property
+    def width(self) -> int:
+        """Length of the longest window."""
+        return max(len(window.ids) for window in self.windows)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the windows, padding apart."""
+        return sum(len(window.ids) for window in self.windows)
+
+    @property
+    def loss_tokens(self) -> int:
+        """Tokens that carry loss."""
+        return sum(window.loss_tokens for window in self.windows)
+
+
+def micro_batches(windows: Sequence[Encoded], tokens: int, seed: int | None = None) -> list[MicroBatch]:
+    """All windows, each once, in rectangles of at most `tokens` cells; a longer window gets one of its own.
+
+    With a seed the rectangles differ and come in random order; without one, shortest first.
+    """
+    chance = random.Random(seed)
+    stray = JITTER if seed is not None else 0.0
+    order = sorted(windows, key=lambda window: len(window.ids) * (1 + chance.uniform(-stray, stray)))
+    batches: list[MicroBatch] = []
+    row: list[Encoded] = []
+    for window in order:
+        width = max(len(other.ids) for other in [*row, window])
+        if row and width * (len(row) + 1) > tokens:
+            batches.append(MicroBatch(tuple(row)))
+            row = []
+        row.append(window)
+    if row:
+        batches.append(MicroBatch(tuple(row)))
+    if seed is not None:
+        chance.shuffle(batches)
+    return batches
+
+
+def steps(batches: Sequence[MicroBatch], loss_tokens: int) -> list[tuple[MicroBatch, ...]]:
+    """Group micro-batches into optimizer steps of `loss_tokens` or more tokens with loss; the last gets the rest."""
+    grouped: list[tuple[MicroBatch, ...]] = []
+    step: list[MicroBatch] = []
+    for batch in batches:
+        step.append(batch)
+        if sum(other.loss_tokens for other in step) >= loss_tokens:
+            grouped.append(tuple(step))
+            step = []
+    if step:
+        grouped.append(tuple(step))
+    return grouped

@@ -1,0 +1,298 @@
+"""Fine-tune a LoRA adapter on the owner's turns: encode, pack, step, save. Read it from top to bottom.
+
+The budget is a time, a number of epochs or a number of steps, whichever is used up first, and the learning rate
+follows the used share of it, so a slow machine finishes its schedule as a fast one does. LoRA goes on every linear
+layer with a high rate and small batches, as *LoRA Without Regret* (Schulman et al., 2025) found best for little data.
+"""
+
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from data import samples
+from data.errors import UserError
+from training import adapter as adapters
+from training import checkpoint, packing
+from training.checkpoint import Position
+from training.encode import Encoded, Encoder
+from training.interrupt import ctrl_c
+from training.loss import token_losses
+from training.model import LanguageModel
+from training.packing import MicroBatch
+
+CHECKPOINT_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train. At least one of `minutes`, `epochs` and `max_steps` must be set."""
+
+    minutes: float | None = None
+    """Time of the optimizer steps alone: loading, encoding and evaluation come on top."""
+    epochs: float | None = None
+    max_steps: int | None = None
+    rank: int = 16
+    alpha: int = 32
+    learning_rate: float = 2e-3
+    dropout: float = 0.0
+    warmup_steps: int = 8
+    clip: float = 1.0
+    window_tokens: int = 1024
+    """Longest window; longer ones lose turns from their left."""
+    micro_batch_tokens: int = 256
+    step_loss_tokens: int = 1
+    """Micro-batches are accumulated until a step has this many tokens with loss."""
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What a progress bar shows. `fraction` is the used share of the budget, `loss` in nats per loss token."""
+
+    step: int
+    fraction: float
+    loss: float
+    learning_rate: float
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+
+
+class Progress(Protocol):
+    """Called after each optimizer step."""
+
+    def __call__(self, report: StepReport, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What came out. `interrupted`: a checkpoint is saved, `adapter` is None, the same call goes on from it."""
+
+    adapter: adapters.Adapter | None
+    interrupted: bool
+    steps: int
+    tokens: int
+    loss_tokens: int
+    seconds: float
+    tokens_per_second: float
+    peak_memory_bytes: int
+    losses: tuple[float, ...]
+    """Nats per loss token of each step made by this call."""
+
+
+def train(
+    model: LanguageModel,
+    dataset: Path,
+    out: Path,
+    options: TrainOptions,
+    progress: Progress = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+    now: Callable[[], float] = time.monotonic,
+    date: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> TrainResult:
+    """Train an adapter into `out` (its name is the adapter's), or go on with the interrupted training that lies there.
+
+    The model comes without an adapter and leaves with the trained one on. `stop()` and Ctrl-C end it after the
+    current step with a checkpoint. Raises `UserError` for a dataset that is empty, a loss that is not a number, a full
+    disk.
+    """
+    if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
+        raise ValueError("a training needs a budget")
+    card = samples.read_card(dataset)
+    windows = _encode(model, dataset, options)
+    _add_lora(model, options)
+    parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
+    optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
+    here = checkpoint.resume(out, _key(model, card.hash, options), parameters, optimizer)
+    began, saved, interrupted = here, now(), False
+    losses: list[float] = []
+    plan = _plan(windows, options, here.epoch)
+    model.causal.train()
+    try:
+        with ctrl_c() as pressed:
+            while (used := _used(here, options, len(plan))) < 1.0:
+                if stop() or pressed():
+                    interrupted = True
+                    break
+                started = now()
+                batches = plan[here.step_of_epoch]
+                rate = _rate(here.step, used, options)
+                losses.append(_step(model, optimizer, list(parameters.values()), batches, rate, options, here.step))
+                here = _advance(here, batches, now() - started, len(plan))
+                if here.step_of_epoch == 0:
+                    plan = _plan(windows, options, here.epoch)
+                spent = max(here.seconds - began.seconds, 1e-9)
+                speed = (here.tokens - began.tokens) / spent
+                done = min(1.0, _used(here, options, len(plan)))
+                progress(StepReport(here.step, done, losses[-1], rate, here.tokens, speed, here.seconds))
+                if now() - saved >= CHECKPOINT_SECONDS:
+                    checkpoint.save(out, here, parameters, optimizer)
+                    saved = now()
+    except KeyboardInterrupt:  # raised by a callback between steps, where the weights are consistent
+        interrupted = True
+    except _NotANumberError as error:
+        checkpoint.save(out, here, parameters, optimizer)
+        raise UserError(
+            f"The loss stopped being a number at step {here.step}.",
+            "Run it again with a lower learning rate; it goes on from just before that step.",
+        ) from error
+    finally:
+        model.causal.eval()
+    spent = max(here.seconds - began.seconds, 1e-9)
+    result = TrainResult(
+        adapter=None,
+        interrupted=interrupted,
+        steps=here.step,
+        tokens=here.tokens,
+        loss_tokens=here.loss_tokens,
+        seconds=here.seconds,
+        tokens_per_second=(here.tokens - began.tokens) / spent,
+        peak_memory_bytes=_peak_memory(),
+        losses=tuple(losses),
+    )
+    if interrupted:
+        checkpoint.save(out, here, parameters, optimizer)
+        return result
+    made = adapters.Card(
+        name=out.name,
+        created_at=date().isoformat(timespec="seconds"),
+        base=model.identity.base,
+        revision=model.identity.revision,
+        template=model.identity.template,
+        tokenizer=model.identity.tokenizer,
+        quantization=model.identity.quantization,
+        dataset=card.hash,
+        chats=card.chats,
+        window=card.window,
+        zone=card.zone,
+        scopes=card.scopes,
+        training=asdict(options) | {"steps": here.step, "tokens": here.tokens, "seconds": round(here.seconds, 1)},
+    )
+    adapter = adapters.save(model, out, made)
+    checkpoint.clear(out)
+    return replace(result, adapter=adapter)
+
+
+class _NotANumberError(Exception):
+    """The loss or its gradient overflowed. The weights are still those from before the step."""
+
+
+def _encode(model: LanguageModel, dataset: Path, options: TrainOptions) -> list[Encoded]:
+    encoder = Encoder(model.tokenizer)
+    windows = [encoder.sample(sample, options.window_tokens) for sample in samples.read(dataset, "train")]
+    windows = [window for window in windows if window.loss_tokens]
+    if not windows:
+        raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
+    return windows
+
+
+def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    if model.adapted is not None:
+        raise ValueError("the model already carries an adapter")
+    config = LoraConfig(
+        r=options.rank,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules="all-linear",  # the head is not among them
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]), adapters.peft_warnings():
+        torch.manual_seed(options.seed)
+        model.adapted = get_peft_model(model.causal, config)
+
+
+def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
+    """What must be equal to go on with a checkpoint: all but the budget and the rate, which may be changed."""
+    fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0)
+    parts = [asdict(fixed), model.identity.as_json(), dataset]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _plan(windows: list[Encoded], options: TrainOptions, epoch: int) -> list[tuple[MicroBatch, ...]]:
+    """The optimizer steps of one epoch."""
+    batches = packing.micro_batches(windows, options.micro_batch_tokens, seed=options.seed * 1_000_003 + epoch)
+    return packing.steps(batches, options.step_loss_tokens)
+
+
+def _used(here: Position, options: TrainOptions, steps_of_epoch: int) -> float:
+    """The used share of the budget. A step that would end past the time by more than half of itself is not begun."""
+    shares = [0.0]
+    if options.minutes is not None:
+        half = here.seconds / here.step / 2 if here.step else 0.0
+        limit = options.minutes * 60
+        shares.append(1.0 if here.seconds + half >= limit else here.seconds / limit)
+    if options.epochs is not None:
+        shares.append((here.epoch + here.step_of_epoch / steps_of_epoch) / options.epochs)
+    if options.max_steps is not None:
+        shares.append(here.step / options.max_steps)
+    return max(shares)
+
+
+def _rate(step: int, used: float, options: TrainOptions) -> float:
+    warm = min(1.0, (step + 1) / options.warmup_steps) if options.warmup_steps else 1.0
+    return options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * used))
+
+
+def _step(
+    model: LanguageModel,
+    optimizer: torch.optim.Optimizer,
+    parameters: list[Tensor],
+    batches: tuple[MicroBatch, ...],
+    rate: float,
+    options: TrainOptions,
+    step: int,
+) -> float:
+    """One optimizer step. Its gradient is of the mean over its loss tokens, however they fell into micro-batches."""
+    count = sum(batch.loss_tokens for batch in batches)
+    total = 0.0
+    optimizer.zero_grad(set_to_none=True)
+    with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
+        torch.manual_seed(options.seed * 1_000_003 + step)  # dropout's, so that a resumed training repeats it
+        for batch in batches:
+            loss = token_losses(model, batch).total / count
+            loss.backward()
+            total += float(loss.detach())
+    norm = torch.nn.utils.clip_grad_norm_(parameters, options.clip)
+    if not (math.isfinite(total) and math.isfinite(float(norm))):
+        raise _NotANumberError
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    return total
+
+
+def _advance(here: Position, batches: tuple[MicroBatch, ...], seconds: float, steps_of_epoch: int) -> Position:
+    last = here.step_of_epoch + 1 == steps_of_epoch
+    return replace(
+        here,
+        step=here.step + 1,
+        epoch=here.epoch + last,
+        step_of_epoch=0 if last else here.step_of_epoch + 1,
+        seconds=here.seconds + seconds,
+        tokens=here.tokens + sum(batch.tokens for batch in batches),
+        loss_tokens=here.loss_tokens + sum(batch.loss_tokens for batch in batches),
+    )
+
+
+def _peak_memory() -> int:
+    """Bytes: of the GPU where there is one, else of this process."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
