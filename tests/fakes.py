@@ -1,4 +1,4 @@
-"""What stands in for chance and for the model where its words do not matter: a recording behind the `Generator` seam."""
+"""What stands in for the model where its words do not matter: a recording behind the `Generator` seam."""
 
 import threading
 from collections.abc import Callable, Sequence
