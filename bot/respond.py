@@ -41,9 +41,9 @@ class Generator(Protocol):
     """Whatever writes replies: the model, or a recording of one in a test."""
 
     def reply(
-        self, transcript: Transcript, n: int, seed: int, *, stop: Callable[[], bool] | None = None
+        self, transcript: Transcript, n: int, seed: int, *, dialog: int, stop: Callable[[], bool] | None = None
     ) -> Sequence[Candidate]:
-        """`n` replies to the end of a transcript; fewer when stopped."""
+        """Up to `n` replies to the end of a transcript; none when stopped. `dialog` names the chat, for its cache."""
 
 
 Confidence = Callable[[Candidate, Sequence[Candidate]], float | None]
@@ -94,7 +94,9 @@ class Responder:
 
     def propose(self, context: Context, seed: int, stop: Callable[[], bool] | None = None) -> list[Proposal]:
         """Candidates with verdicts, the best first: passing before held before dropped, then by confidence."""
-        candidates = self.generator.reply(context.transcript, self.candidates, seed, stop=stop)
+        candidates = self.generator.reply(
+            context.transcript, self.candidates, seed, dialog=context.dialog_id, stop=stop
+        )
         proposals = [self._judge(context, each, candidates) for each in candidates]
         order = {Outcome.PASS: 0, Outcome.HOLD: 1, Outcome.DROP: 2}
         return sorted(proposals, key=lambda p: (order[p.verdict.outcome], -(p.confidence or 0.0)))

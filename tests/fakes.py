@@ -27,7 +27,7 @@ class RecordedGenerator:
     stopped: int = 0
 
     def reply(
-        self, transcript: Transcript, n: int, seed: int, *, stop: Callable[[], bool] | None = None
+        self, transcript: Transcript, n: int, seed: int, *, dialog: int, stop: Callable[[], bool] | None = None
     ) -> list[RecordedCandidate]:
         """The next recorded reply, `n` times the same."""
         self.asked.append(transcript)

@@ -27,7 +27,8 @@ def replied(live: LiveDb, dialog_id: int, at: datetime, bubbles: int = 1, surfac
     (upto,) = live.db.execute("SELECT count(*) FROM suggestions").fetchone()
     (number,) = live.db.execute(
         "INSERT INTO suggestions (dialog_id, upto_id, attempt, state, mode, texts, outcome, reasons, adapter,"
-        " created_at, changed_at, surface) VALUES (?, ?, 0, 'sent', 'auto', '[]', 'pass', '[]', '', 0, 0, ?) RETURNING id",
+        " created_at, changed_at, surface)"
+        " VALUES (?, ?, 0, 'sent', 'auto', '[]', 'pass', '[]', '', 0, 0, ?) RETURNING id",
         (dialog_id, upto, surface),
     ).fetchone()
     for position in range(bubbles):
