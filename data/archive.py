@@ -67,12 +67,12 @@ class Archive:
         """Open or create the file with mode 0600. Raises UserError when it is damaged."""
         path.touch(mode=0o600, exist_ok=True)
         try:
-            self.db = sqlite3.connect(path, timeout=10, isolation_level=None)
-            self.db.row_factory = sqlite3.Row
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = NORMAL")
-            self.db.execute("PRAGMA secure_delete = ON")
-            migrate(self.db, MIGRATIONS)
+            self.db = _open(path)
+        except sqlite3.OperationalError as error:  # locked, full, not a file: nothing is wrong with what is in it
+            raise UserError(
+                f"The archive {path.name} cannot be opened: {error}.",
+                "Is another doppelgram at work, or the disk full? Try again.",
+            ) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"The archive {path.name} cannot be read: {error}.",
@@ -204,7 +204,14 @@ class Archive:
             removed = self.db.execute("DELETE FROM messages WHERE dialog_id = ?", (dialog_id,)).rowcount
             self.db.execute("DELETE FROM cursors WHERE dialog_id = ?", (dialog_id,))
             self.db.execute("DELETE FROM dialogs WHERE id = ?", (dialog_id,))
-        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # `secure_delete` misses copies that a page kept when its rows moved to a neighbour: only a rewrite loses them.
+        self.db.execute("VACUUM")
+        (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise UserError(
+                "The chat is removed, but its text still stands in the archive's journal: another program reads it.",
+                "Stop it and forget the chat again.",
+            )
         return removed
 
     def damage(self) -> str | None:
@@ -213,16 +220,35 @@ class Archive:
         return None if answer == "ok" else str(answer)
 
 
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=10, isolation_level=None)
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA secure_delete = ON")
+        migrate(db, MIGRATIONS)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def migrate(db: sqlite3.Connection, steps: Iterable[tuple[str, str]]) -> None:
     """Apply the steps that this file has not seen, each in one transaction with its record."""
     db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
-    done = {name for (name,) in db.execute("SELECT name FROM migrations")}
     for name, script in steps:
-        if name not in done:
+        if not _applied(db, name):
             with transaction(db):
+                if _applied(db, name):  # by another process, while this one waited for the lock
+                    continue
                 for statement in script.split(";"):
                     db.execute(statement)
                 db.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (name,))
+
+
+def _applied(db: sqlite3.Connection, name: str) -> bool:
+    return db.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone() is not None
 
 
 @contextmanager
@@ -234,10 +260,11 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
+        db.execute("COMMIT")
     except BaseException:
-        db.execute("ROLLBACK")
+        if db.in_transaction:  # a full disk makes SQLite roll back by itself
+            db.execute("ROLLBACK")
         raise
-    db.execute("COMMIT")
 
 
 def _stamp(moment: datetime | None) -> float | None:

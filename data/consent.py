@@ -62,7 +62,7 @@ class Ledger:
             "SELECT dialog_id, scope, granted_at, granted_by, how, revoked_at FROM consents ORDER BY id"
         )
         return [
-            Consent(dialog_id, Scope(scope), _moment(granted), by, how, _moment(revoked) if revoked else None)
+            Consent(dialog_id, Scope(scope), _moment(granted), by, how, None if revoked is None else _moment(revoked))
             for dialog_id, scope, granted, by, how, revoked in rows
         ]
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 import phonenumbers
 
 _CODE_WORD = (
-    r"(?:login|log-in|verification|confirmation|security|one[- ]time|auth\w*|sms|2fa|otp|pin|cvv|cvc|passcode|code|"
-    r"код\w*|пин\w*|парол\w*)"
+    r"(?:login|log-in|verification|confirmation|security|one[- ]time|auth|authentication|authori[sz]ation|sms|2fa|otp"
+    r"|pin|cvv|cvc|passcode|code|код\w*|пин(?:-?код\w*)?|парол\w*)"
 )
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     # Published token shapes of well-known vendors, then bare key material.
@@ -31,15 +31,16 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("email", re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")),
     ("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")),
     ("card", re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")),
-    ("code", re.compile(rf"(?i)\b{_CODE_WORD}\b\D{{0,16}}?(?P<secret>\d(?:[ -]?\d){{3,7}})(?!\d)")),
+    ("code", re.compile(rf"(?i)\b{_CODE_WORD}\b\D{{0,24}}?(?P<secret>\d(?:[ -]?\d){{3,7}})(?!\d)")),
     (
         "code",
         re.compile(
-            rf"(?i)(?<![\d-])(?P<secret>\d(?:[ -]?\d){{3,7}})(?!\d)\s*(?:is|это|-|—)[^\n]{{0,24}}?{_CODE_WORD}\b"
+            rf"(?i)(?<!\d)(?<!\d-)(?P<secret>\d(?:[ -]?\d){{3,7}})(?![ -]?\d)\s*(?:is\b|это|-|—)[^\n]{{0,24}}?{_CODE_WORD}\b"
         ),
     ),
-    ("password", re.compile(r"(?i)\b(?:password|passwd|pwd|пароль)\s*(?:is|:|=|-|—)\s*(?P<secret>\S{4,})")),
+    ("password", re.compile(r"(?i)\b(?:password|passwd|pwd|пароль)\s*(?:is\b|:|=|-|—)\s*(?P<secret>\S{4,})")),
 )
+_CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
 _PHONE_HINT = re.compile(r"\+?\d[\d\s().-]{6,}\d")
 
 
@@ -71,11 +72,12 @@ def _candidates(text: str) -> Iterator[Secret]:
                 continue
             yield Secret(kind, match.start(group), match.end(group))
     if _PHONE_HINT.search(text):
-        # Without a region only numbers in international form are sure; local ones need a digit count of a phone.
+        # Without a region only numbers in international form are sure; local ones must be valid in a region.
         for number in phonenumbers.PhoneNumberMatcher(text, None):
             yield Secret("phone", number.start, number.end)
-        for number in phonenumbers.PhoneNumberMatcher(text, "US", leniency=phonenumbers.Leniency.VALID):
-            yield Secret("phone", number.start, number.end)
+        for region in ("US", "RU"):
+            for number in phonenumbers.PhoneNumberMatcher(text, region, leniency=phonenumbers.Leniency.VALID):
+                yield Secret("phone", number.start, number.end)
 
 
 def _luhn(text: str) -> bool:
@@ -109,23 +111,36 @@ class Surrogates:
 
     def of(self, secret: str) -> str:
         """The surrogate of one secret: digits for digits, letters for letters, everything else kept."""
-        label = f"{self.dialog_id}\0{secret}".encode()
+        for attempt in range(8):  # a short code may draw itself
+            stand_in = self._draw(secret, attempt)
+            if stand_in != secret:
+                self.originals[stand_in] = secret
+                return stand_in
+        return secret  # nothing but punctuation: a masked password
+
+    def _draw(self, secret: str, attempt: int) -> str:
+        label = f"{self.dialog_id}\0{secret}".encode() + b"\0" * attempt
         stream = hmac.digest(self.key, label, "sha256")
         while len(stream) < len(secret):
             stream += hmac.digest(self.key, label + stream, "sha256")
-        stand_in = "".join(map(_same_shape, secret, stream))
-        self.originals[stand_in] = secret
-        return stand_in
+        return "".join(map(_same_shape, secret, stream))
 
     def restore(self, text: str) -> str:
         """A generated text with every surrogate of this context turned back into its original."""
-        for stand_in, original in sorted(self.originals.items(), key=lambda pair: -len(pair[0])):
-            text = text.replace(stand_in, original)
-        return text
+        if not self.originals:
+            return text
+        # In one pass, the longest first: what was put back is not looked at again.
+        stand_ins = sorted(self.originals, key=lambda stand_in: -len(stand_in))
+        return re.sub("|".join(map(re.escape, stand_ins)), lambda match: self.originals[match[0]], text)
 
 
 def _same_shape(char: str, byte: int) -> str:
-    for alphabet in (string.digits, string.ascii_lowercase, string.ascii_uppercase):
+    for alphabet in (string.digits, string.ascii_lowercase, string.ascii_uppercase, _CYRILLIC, _CYRILLIC.upper()):
         if char in alphabet:
             return alphabet[byte % len(alphabet)]
+    # Other scripts become Latin: their letters must not stay, and which alphabet it was says little.
+    if char.isdecimal():
+        return string.digits[byte % 10]
+    if char.isalpha():
+        return (string.ascii_uppercase if char.isupper() else string.ascii_lowercase)[byte % 26]
     return char

@@ -108,10 +108,13 @@ def _shown(message: Message, scope: Scope, surrogates: Surrogates) -> str:
 
 def _mark_of(message: Message) -> str:
     """A neutral mark of a message's length and kind, which says nothing of what was in it."""
+    media = message.media or "[message]"
+    if media.startswith("[sticker"):
+        media = "[sticker]"  # its emoji is what they said
     if not message.text:
-        return message.media or "[message]"
+        return media
     size = "short" if len(message.text) <= 20 else "long" if len(message.text) > 120 else "middling"
-    kind = message.media.strip("[]").split()[0] + " and text" if message.media else "text"
+    kind = re.sub(r" \d.*", "", media.strip("[]")) + " and text" if message.media else "text"
     return f"[{size} {kind}]"
 
 
