@@ -7,7 +7,7 @@ on disk (`secure_delete`), so that `forget` leaves no trace.
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -262,7 +262,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         yield
         db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:  # a full disk makes SQLite roll back by itself
+        with suppress(sqlite3.OperationalError):  # on a full disk SQLite has rolled back by itself
             db.execute("ROLLBACK")
         raise
 

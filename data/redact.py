@@ -35,7 +35,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "code",
         re.compile(
-            rf"(?i)(?<!\d)(?<!\d-)(?P<secret>\d(?:[ -]?\d){{3,7}})(?![ -]?\d)\s*(?:is\b|это|-|—)[^\n]{{0,24}}?{_CODE_WORD}\b"
+            rf"(?i)(?<!\d)(?<!\d-)(?P<secret>\d(?:[ -]?\d){{3,7}})(?![ -]?\d)\s*(?:is\b|это|-|—)"
+            rf"[^\n]{{0,24}}?{_CODE_WORD}\b"
         ),
     ),
     ("password", re.compile(r"(?i)\b(?:password|passwd|pwd|пароль)\s*(?:is\b|:|=|-|—)\s*(?P<secret>\S{4,})")),
