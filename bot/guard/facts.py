@@ -21,7 +21,7 @@ _RUN = re.compile(r"\d+(?:[\W_]{1,3}\d+)*")
 _GROUPS_JOINED = 12
 """How many neighbouring groups of a context are joined to one known number, a spelled-out phone at most."""
 
-_ORDINARY = re.compile(r"(?:19|20)\d\d|\d\d?0{1,5}|101|247|360|365|404")
+_ORDINARY = re.compile(r"(?:19|20)\d\d|\d\d?0{1,5}|101|247|360|365|404|5050")
 """Years, round numbers and "24/7": everybody says them, and they tell little. A PIN may look like a year; but nobody
 could answer "when was that film?" without them, and one remark in sixty holds one."""
 
