@@ -6,6 +6,7 @@ typo cannot silently switch a safeguard off.
 """
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -161,6 +162,11 @@ def names() -> dict[str, Any]:
         else:
             found[f"{PREFIX}{name}".upper()] = field
     return found
+
+
+def unset(switches: Iterable[str]) -> list[str]:
+    """Those of these environment variables that have no value: for the doctor's look at the telemetry switches."""
+    return [name for name in switches if not os.environ.get(name)]
 
 
 def _refuse_unknown_names() -> None:

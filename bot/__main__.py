@@ -1,0 +1,5 @@
+"""`python -m bot` is `doppelgram`."""
+
+from bot.cli import main
+
+main()

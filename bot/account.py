@@ -1,0 +1,89 @@
+"""The owner's login as the verbs use it: which server, which account, and whose archive this is."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.desk import Desk
+from bot.settings import Settings
+from data import telegram
+from data.archive import Archive
+from data.errors import ExitCode, UserError
+from data.telegram import Login, Owner, Server
+
+TEST_PORT = 443
+
+
+def login_of(settings: Settings, session: Path) -> Login:
+    """The account that the settings name. Raises UserError (exit 3) when the api id or hash is missing."""
+    missing = [name for name, value in (("API_ID", settings.api_id), ("API_HASH", settings.api_hash)) if value is None]
+    if missing or settings.api_id is None or settings.api_hash is None:
+        raise UserError(
+            f"{' and '.join(f'DOPPELGRAM_{name}' for name in missing)} missing: Telegram asks which application it is.",
+            "Get your own at https://my.telegram.org and write both into .env (see .env.example).",
+            ExitCode.CONFIGURATION,
+        )
+    return Login(settings.api_id, settings.api_hash.get_secret_value(), session, server_of(settings))
+
+
+def server_of(settings: Settings) -> Server | None:
+    """The server that the settings name; None for Telegram's own."""
+    wanted = settings.telegram
+    if wanted.server:
+        host, _, port = wanted.server.rpartition(":")
+        if not host or not port.isdigit():
+            raise UserError(
+                "DOPPELGRAM_TELEGRAM__SERVER is not host:port.", "Such as 127.0.0.1:4430.", ExitCode.CONFIGURATION
+            )
+        key = wanted.server_key.replace("\\n", "\n") if wanted.server_key else None
+        return Server(host.strip("[]"), int(port), wanted.server_dc, key)
+    if wanted.test_dc:
+        if wanted.server_dc not in telegram.TEST_SERVERS:
+            raise UserError(
+                f"Telegram has no test data centre {wanted.server_dc}.",
+                "Set DOPPELGRAM_TELEGRAM__SERVER_DC to 1, 2 or 3.",
+                ExitCode.CONFIGURATION,
+            )
+        return Server(telegram.TEST_SERVERS[wanted.server_dc], TEST_PORT, wanted.server_dc)
+    return None
+
+
+@asynccontextmanager
+async def logged_in(desk: Desk, *, updates: bool = False) -> AsyncIterator[tuple[Any, Owner]]:
+    """A connected client of the owner, who must be the one the archive belongs to. Raises UserError (exit 4)."""
+    login = login_of(desk.settings, desk.home.session)
+    if not is_logged_in(desk):
+        raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
+    async with telegram.connect(login, updates=updates) as client:
+        owner = await telegram.owner_of(client)
+        claim(desk.archive, owner)
+        yield client, owner
+
+
+def is_logged_in(desk: Desk) -> bool:
+    """Whether there is a login here, as far as this machine knows: a login is moved into place once it is whole."""
+    return desk.home.session.exists()
+
+
+def owner_of(archive: Archive) -> Owner | None:
+    """Whose archive this is; None before the first login."""
+    known = archive.fact("account")
+    return Owner(**json.loads(known)) if known else None
+
+
+def claim(archive: Archive, owner: Owner) -> None:
+    """Remember whose archive this is. Raises UserError when it is somebody else's: two people must never mix."""
+    known = owner_of(archive)
+    if known is not None and known.user_id != owner.user_id:
+        raise UserError(
+            f"This home folder is {known.name}'s, and {owner.name} is logged in.",
+            "Set DOPPELGRAM_HOME to another folder, or log out and log in as the first.",
+        )
+    archive.set_fact("account", json.dumps({"user_id": owner.user_id, "name": owner.name}))
+
+
+async def refresh(desk: Desk, client: Any) -> None:
+    """Bring the list of chats up to date."""
+    desk.archive.save_dialogs(await telegram.dialogs_of(client))

@@ -1,0 +1,87 @@
+"""Questions to the person: at a terminal a prompt, elsewhere one line of standard input for each.
+
+A missing line is an error, never a silent wait: a script must not hang on a question that nobody sees. Reading happens
+in a thread that may be left behind, so that Ctrl-C works while a question is open.
+"""
+
+import asyncio
+import contextlib
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+
+from bot import show
+from data.errors import ExitCode, UserError
+
+
+def at_terminal() -> bool:
+    """Whether a person can answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def line(question: str, flag: str, *, hidden: bool = False) -> str:
+    """One answer. `flag` says in the error message where it could have come from instead."""
+    if at_terminal():
+        show.err().print(f"{question}: ", end="")
+    with _silent() if hidden and at_terminal() else contextlib.nullcontext():
+        answer = sys.stdin.readline()
+    if hidden and at_terminal():
+        show.say("")
+    if not answer:
+        raise UserError(f"{question}: no answer on standard input.", f"Give it {flag}.", ExitCode.USAGE)
+    return answer.strip()
+
+
+async def line_async(question: str, flag: str, *, hidden: bool = False) -> str:
+    """`line`, while the connection stays alive."""
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[str] = loop.create_future()
+
+    def settle(value: str | Exception) -> None:
+        if answered.done():
+            return
+        if isinstance(value, Exception):
+            answered.set_exception(value)
+        else:
+            answered.set_result(value)
+
+    def read() -> None:
+        try:
+            value: str | Exception = line(question, flag, hidden=hidden)
+        except Exception as error:
+            value = error
+        with contextlib.suppress(RuntimeError):  # the loop is gone: the person pressed Ctrl-C
+            loop.call_soon_threadsafe(settle, value)
+
+    with _restored():
+        threading.Thread(target=read, daemon=True).start()
+        return await answered
+
+
+def confirmed(question: str, word: str) -> bool:
+    """Whether the person types this word. False without a terminal: then a flag must say it."""
+    return at_terminal() and line(f"{question} Type {word} to go on", "--yes").casefold() == word.casefold()
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """What is typed does not show."""
+    with _restored():
+        mode = termios.tcgetattr(sys.stdin)
+        mode[3] &= ~termios.ECHO
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)
+        yield
+
+
+@contextlib.contextmanager
+def _restored() -> Iterator[None]:
+    """However this ends, the terminal is as it was."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,136 @@
+"""The command line: the list of verbs, and how each of them ends.
+
+Standard output is data, standard error is talk. An expected failure is one sentence, one hint and an exit code
+(`data.errors.ExitCode`), never a traceback. This file and the verbs' files import next to nothing, so that `--help`
+answers at once; a verb imports what it needs when it runs.
+"""
+
+import errno
+import os
+import sqlite3
+import sys
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from bot import show
+from bot.commands import account, chats, check, consent, history, learning, privacy, review, twin
+from bot.commands.options import Json
+from data.errors import ExitCode, UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+STOPPED = "Stopped. Run the same command to go on."
+
+VERBS = (
+    *("status", "demo"),
+    *("doctor", "login", "chats", "consent", "pull", "build", "train", "evaluate", "try"),
+    *("run", "review", "pause", "resume", "log", "adapters"),
+    *("forget", "logout", "wipe"),
+)
+"""In the order in which a person meets them."""
+
+
+class Road(TyperGroup):
+    """Lists the verbs in that order; Typer would put groups of verbs last."""
+
+    def list_commands(self, _context: object) -> list[str]:
+        """Their names."""
+        return list(VERBS)
+
+
+app = typer.Typer(
+    name="doppelgram",
+    help="An unofficial Telegram userbot that replies as you. On this machine, with your own account.",
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Road,
+)
+
+START, ROAD, LIVE, YOURS = "Look around", "The road, step by step", "The twin at work", "What stays yours"
+app.command(rich_help_panel=START)(check.status)
+app.command(rich_help_panel=START)(check.demo)
+app.command(rich_help_panel=ROAD)(check.doctor)
+app.command(rich_help_panel=ROAD)(account.login)
+app.add_typer(chats.app, name="chats", rich_help_panel=ROAD)
+app.add_typer(consent.app, name="consent", rich_help_panel=ROAD)
+app.command(rich_help_panel=ROAD)(history.pull)
+app.command(rich_help_panel=ROAD)(history.build)
+app.command(rich_help_panel=ROAD)(learning.train)
+app.command(rich_help_panel=ROAD)(learning.evaluate)
+app.command("try", rich_help_panel=ROAD)(twin.try_out)
+app.command(rich_help_panel=LIVE)(twin.run)
+app.command(rich_help_panel=LIVE)(review.review)
+app.command(rich_help_panel=LIVE)(twin.pause)
+app.command(rich_help_panel=LIVE)(twin.resume)
+app.command(rich_help_panel=LIVE)(twin.log)
+app.add_typer(learning.adapters_app, name="adapters", rich_help_panel=LIVE)
+app.command(rich_help_panel=YOURS)(privacy.forget)
+app.command(rich_help_panel=YOURS)(account.logout)
+app.command(rich_help_panel=YOURS)(privacy.wipe)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        show.line(f"doppelgram {version('doppelgram')}")
+        raise typer.Exit
+
+
+@app.callback()
+def alone(
+    context: typer.Context,
+    as_json: Json = False,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Which version this is.")
+    ] = False,
+) -> None:
+    """Without a verb: where you are, and which verb comes next."""
+    if context.invoked_subcommand is None:
+        check.status(as_json)
+
+
+def main() -> None:
+    """The `doppelgram` command. Every file it makes is the owner's alone, whatever the shell's umask is."""
+    os.umask(0o077)
+    as_json = "--json" in sys.argv[1:]
+    try:
+        app(prog_name="doppelgram")
+    except UserError as error:
+        sys.exit(_fail(error, as_json))
+    except KeyboardInterrupt:
+        sys.exit(_stopped())
+    except SystemExit as end:  # Typer turns Ctrl-C into this
+        if end.code == ExitCode.INTERRUPTED:
+            _stopped()
+        raise
+    except (OSError, sqlite3.Error) as error:
+        told = _disk(error)
+        if told is None:
+            raise
+        sys.exit(_fail(told, as_json))
+
+
+def _fail(error: UserError, as_json: bool) -> int:
+    show.failure(error, as_json)
+    return error.code
+
+
+def _stopped() -> int:
+    show.say(STOPPED)
+    return ExitCode.INTERRUPTED
+
+
+def _disk(error: OSError | sqlite3.Error) -> UserError | None:
+    """A full disk, and a store that is damaged or held; None for what is a bug."""
+    full = isinstance(error, OSError) and error.errno in FULL
+    said = str(error)
+    if full or "disk is full" in said or "disk I/O error" in said:
+        return UserError("The disk is full.", "Free some space and run the same command again: nothing is lost.")
+    if isinstance(error, sqlite3.OperationalError) and "locked" in said:
+        return UserError("Another command is writing to the same file.", "Run it again in a moment.")
+    if isinstance(error, sqlite3.DatabaseError) and ("malformed" in said or "not a database" in said):
+        return UserError("A file in the home folder is damaged.", "Run: doppelgram doctor")
+    return None

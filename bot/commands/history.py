@@ -1,0 +1,165 @@
+"""pull and build: history -> archive -> dataset."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot import show
+from bot.commands.options import Chats, Json
+from data.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+    from data.message import Dialog
+    from data.pull import Pulled
+
+
+def pull(
+    chats: Chats = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every private chat with a consent; others are counted.")
+    ] = False,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="No message before this day, 2024-01-31.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pulled; read no history.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring history into the archive: all of it the first time, then what is new. Stop it whenever you like."""
+    from bot import account
+    from bot.desk import Desk
+
+    if bool(chats) == every:
+        raise UserError("Name the chats to pull, or give --all.", "doppelgram chats lists them.", ExitCode.USAGE)
+    with Desk.open() as desk:
+        start = _day(since, desk) if since else None
+        account.login_of(desk.settings, desk.home.session)
+        for known in _known(desk, chats or []):
+            _demand_consent(desk, known)  # before any connection: this needs no network to be said
+        with desk.home.holding_login("pull"):
+            report = asyncio.run(_pull(desk, chats or [], start, dry_run))
+    if as_json:
+        show.data(report)
+    elif dry_run:
+        show.table(("id", "title"), [(each["id"], each["title"]) for each in report["would_pull"]])
+        show.say(f"Would pull {report['chats']} chats; {report['skipped_without_consent']} have no consent on record.")
+    else:
+        show.say(
+            f"{report['chats']} chats: {report['new']} new messages, {report['edited']} edited,"
+            f" {report['deleted']} deleted, in {report['seconds']:.0f} s."
+            f" {report['skipped_without_consent']} chats skipped without consent.",
+            "green",
+        )
+        show.say("Next: doppelgram build")
+
+
+def _day(text: str, desk: "Desk") -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), desk.zone).astimezone(UTC)
+    except ValueError:
+        raise UserError(f"--since {text} is not a date.", "Write it as 2024-01-31.", ExitCode.USAGE) from None
+
+
+def _known(desk: "Desk", names: list[str]) -> "list[Dialog]":
+    """Those of these chats that the archive knows already."""
+    from bot.chats import candidates
+
+    dialogs = desk.archive.dialogs()
+    return [found[0] for name in names if len(found := candidates(dialogs, name)) == 1]
+
+
+def _demand_consent(desk: "Desk", dialog: "Dialog") -> None:
+    from data.consent import Ledger
+
+    if not dialog.with_a_person:
+        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats are pulled.")
+    if Ledger(desk.archive).of(dialog.id) is None:
+        raise UserError(
+            f"There is no consent on record for {dialog.title}, so it is not pulled.",
+            f"Your words alone: doppelgram consent grant {dialog.id} --scope own (--scope chat when they have agreed)",
+            ExitCode.CONSENT,
+        )
+
+
+async def _pull(desk: "Desk", names: list[str], since: datetime | None, dry_run: bool) -> dict[str, Any]:
+    from bot import account, progress
+    from bot.chats import find
+    from data.consent import Ledger
+    from data.pull import Pace, Puller
+
+    async with account.logged_in(desk) as (client, _):
+        await account.refresh(desk, client)
+        people = [dialog for dialog in desk.archive.dialogs() if dialog.with_a_person]
+        allowed = Ledger(desk.archive).active()
+        chosen = list({found.id: found for name in names if (found := find(desk.archive, name))}.values())
+        for dialog in chosen:
+            _demand_consent(desk, dialog)
+        if not names:
+            chosen = [dialog for dialog in people if dialog.id in allowed]
+        skipped = 0 if names else len(people) - len(chosen)
+        if dry_run:
+            rows = [{"id": dialog.id, "title": dialog.title} for dialog in chosen]
+            return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
+        if not chosen and not names:
+            raise UserError(
+                "No chat has a consent on record, so nothing is pulled.",
+                "Your own words alone: doppelgram consent grant --all --scope own",
+                ExitCode.CONSENT,
+            )
+        began = asyncio.get_running_loop().time()
+        with progress.bar("pull") as bar:
+            watcher = progress.PullWatcher(bar, len(chosen))
+            puller = Puller(client, desk.archive, watcher, Pace(desk.settings.pull.requests_per_second), since)
+            puller.report.skipped_without_consent = skipped
+            for done, dialog in enumerate(chosen):
+                watcher.begin(dialog, done)
+                await puller.pull(dialog)
+        return _report(puller.report, asyncio.get_running_loop().time() - began)
+
+
+def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
+    return {
+        "chats": pulled.chats,
+        "skipped_without_consent": pulled.skipped_without_consent,
+        "new": pulled.new,
+        "edited": pulled.edited,
+        "deleted": pulled.deleted,
+        "seconds": round(seconds, 3),
+        "messages_per_second": round(pulled.new / seconds, 1) if seconds else 0.0,
+        "requests": pulled.requests,
+        "flood_waits": pulled.flood_waits,
+        "excluded": dict(pulled.excluded),
+    }
+
+
+def build(as_json: Json = False) -> None:
+    """Make the dataset from every chat with a consent, split by time. Run it again after each pull."""
+    from bot.desk import Desk
+    from data import samples
+    from data.samples import Shape
+
+    with Desk.open() as desk:
+        wanted = desk.settings.transcript
+        shape = Shape(wanted.window, desk.zone, wanted.zone)
+        card = samples.build(desk.archive, desk.home.key(), desk.home.dataset, shape, desk.now)
+    report = {
+        "messages": card.messages,
+        "kept": card.kept,
+        "dropped": card.dropped,
+        "samples": card.samples,
+        "turns": card.turns,
+        "characters": card.characters,
+        "tokens": card.characters // 4,
+        "split": card.split,
+        "dataset": card.hash,
+    }
+    if as_json:
+        show.data(report)
+        return
+    show.say(
+        f"{card.samples} samples with {card.turns} turns of yours, from {card.kept} of {card.messages} messages.",
+        "green",
+    )
+    for reason, n in card.dropped.items():
+        show.say(f"  {n} left out: {reason}")
+    show.say("Next: doppelgram train")

@@ -1,0 +1,78 @@
+"""forget and wipe: one chat, or everything, without a trace on this machine."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from bot import ask, show
+from bot.commands.options import Chat, Json, Yes
+from data.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+
+
+def forget(chat: Chat, as_json: Json = False) -> None:
+    """Remove a chat from archive, dataset, suggestions and outbox; adapters that learned from it become stale."""
+    from bot import erase
+    from bot.chats import find
+    from bot.desk import Desk
+
+    with Desk.open() as desk:
+        dialog_id, title = (int(chat), chat) if _is_bare_id(desk, chat) else (None, chat)
+        if dialog_id is None:
+            dialog = find(desk.archive, chat)
+            dialog_id, title = dialog.id, dialog.title
+        removed = erase.forget(desk, dialog_id)
+    if as_json:
+        show.data({"id": dialog_id, "removed": removed})
+        return
+    show.say(f"{show.plain(title)} is forgotten: {removed['messages']} messages removed.", "green")
+    if removed["dataset"]:
+        show.say("The dataset held this chat and is removed too. Next: doppelgram build")
+    if stale := removed["stale_adapters"]:
+        show.say(f"Stale now, because it was trained on this chat: {', '.join(stale)}. Next: doppelgram train")
+
+
+def _is_bare_id(desk: "Desk", chat: str) -> bool:
+    """A chat that is forgotten has no name here any more; by its id it can be forgotten again."""
+    from bot.chats import candidates
+
+    return chat.lstrip("-").isdigit() and not candidates(desk.archive.dialogs(), chat)
+
+
+def wipe(yes: Yes = False, as_json: Json = False) -> None:
+    """Delete everything of doppelgram on this machine, and end the login on Telegram's side if it can be reached."""
+    from bot import erase
+    from bot.desk import Desk
+    from bot.home import Home
+
+    with Desk.open() as desk:
+        home: Home = desk.home
+        if not yes and not ask.confirmed(f"Everything in {home.path} is deleted: login, messages, adapters.", "wipe"):
+            raise UserError("Nothing was deleted.", "To delete everything, confirm, or give --yes.", ExitCode.USAGE)
+        with home.holding_login("wipe"):
+            ended = _end_login(desk)
+    removed, left = erase.wipe(home)
+    if as_json:
+        show.data({"files": removed, "left": left, "login_ended": ended})
+        return
+    show.say(f"{removed} files deleted.", "green")
+    if left:
+        show.say(f"Left alone, because doppelgram did not make it: {', '.join(map(show.plain, left))}")
+    if ended is False:
+        show.say("Telegram could not be told: end the login there in Settings, Devices.")
+
+
+def _end_login(desk: "Desk") -> bool | None:
+    """Whether the login was ended on Telegram's side; None when there was none."""
+    from bot import account
+
+    if not account.is_logged_in(desk):
+        return None
+    from bot.commands.account import end_login
+
+    try:
+        asyncio.run(end_login(desk))
+    except UserError:
+        return False
+    return True

@@ -1,0 +1,153 @@
+"""review: decide on what the twin suggests, at a terminal one after the other, elsewhere by flags."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot import ask, show
+from bot.commands.options import Json
+from data.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+    from bot.review import Card, Review
+
+KEYS = "[a]pprove  [e]dit  a[n]other  [s]kip  [l]ater  [q]uit"
+
+
+def review(
+    approve: Annotated[int | None, typer.Option(metavar="ID", help="Send it as it is.")] = None,
+    edit: Annotated[int | None, typer.Option(metavar="ID", help="Send --text instead.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Your version; once for each message.")] = None,
+    another: Annotated[int | None, typer.Option(metavar="ID", help="Ask for a different one.")] = None,
+    skip: Annotated[int | None, typer.Option(metavar="ID", help="Send nothing.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Approve, edit, ask for another, or skip. `doppelgram run` sends what you approve."""
+    from bot.desk import Desk
+
+    given = [name for name, value in _named(approve, edit, another, skip) if value is not None]
+    if len(given) > 1:
+        raise UserError(f"One decision at a time, not {' and '.join(given)}.", "Run it once for each.", ExitCode.USAGE)
+    if bool(text) != (edit is not None):
+        raise UserError("--edit ID and --text TEXT belong together.", "Give both.", ExitCode.USAGE)
+    with Desk.open() as desk:
+        room = _open(desk)
+        if given:
+            _by_flag(room, approve, edit, text or [], another, skip, as_json)
+        elif as_json:
+            show.data([_row(card) for card in room.waiting()])
+        elif ask.at_terminal():
+            _one_by_one(room)
+        else:
+            _list(room.waiting())
+        if not desk.home.is_held() and not as_json:
+            show.say("What is approved is sent when this runs: doppelgram run")
+
+
+def _named(
+    approve: int | None, edit: int | None, another: int | None, skip: int | None
+) -> list[tuple[str, int | None]]:
+    return [("--approve", approve), ("--edit", edit), ("--another", another), ("--skip", skip)]
+
+
+def _open(desk: "Desk") -> "Review":
+    from datetime import UTC, datetime, timedelta
+
+    from bot.inbox import Inbox
+    from bot.review import Review
+    from bot.suggestion import Suggestions
+
+    inbox = Inbox(desk.live, timedelta(seconds=desk.settings.live.debounce_seconds))
+    return Review(desk.archive, Suggestions(desk.live), inbox, lambda: datetime.now(UTC))
+
+
+def _by_flag(
+    room: "Review",
+    approve: int | None,
+    edit: int | None,
+    texts: list[str],
+    another: int | None,
+    skip: int | None,
+    as_json: bool,
+) -> None:
+    number = next(value for _, value in _named(approve, edit, another, skip) if value is not None)
+    card = room.card(number)
+    if card is None:
+        raise UserError(f"No suggestion {number} waits.", "See them with: doppelgram review --json")
+    if approve is not None:
+        done, state = room.approve(card), "approved"
+    elif edit is not None:
+        done, state = room.edit(card, texts), "edited"
+    elif another is not None:
+        done, state = room.another(card), "another"
+    else:
+        done, state = room.skip(card), "skipped"
+    if not done:
+        raise UserError(f"Suggestion {number} is outdated: something newer happened there.", "Look again.")
+    if as_json:
+        show.data({"id": number, "decision": state})
+    else:
+        show.say(f"Suggestion {number}: {state}.", "green")
+
+
+def _row(card: "Card") -> dict[str, Any]:
+    each = card.suggestion
+    return {
+        "id": each.id,
+        "chat": card.title,
+        "chat_id": each.dialog_id,
+        "texts": each.texts,
+        "state": each.state,
+        "mode": each.mode,
+        "confidence": each.confidence,
+        "reasons": each.reasons,
+        "adapter": each.adapter,
+        "created_at": each.created_at,
+    }
+
+
+def _list(cards: "list[Card]") -> None:
+    if not cards:
+        show.say("Nothing waits for you.")
+    show.table(
+        ("id", "chat", "state", "texts"),
+        [(c.suggestion.id, c.title, c.suggestion.state, " / ".join(c.suggestion.texts)) for c in cards],
+    )
+
+
+def _one_by_one(room: "Review") -> None:
+    """Each waiting suggestion once, until the person stops. New ones are taken up as they come."""
+    seen: set[int] = set()
+    while card := next((each for each in room.waiting() if each.suggestion.id not in seen), None):
+        seen.add(card.suggestion.id)
+        _show(card)
+        while (key := ask.line(KEYS, "by flags").casefold()[:1]) not in tuple("aensql"):
+            pass
+        if key == "q":
+            return
+        if key != "l":
+            show.say("Done." if _decide(room, card, key) else "Outdated: something newer happened there.")
+    show.say("Nothing waits for you." if not seen else "That was all.")
+
+
+def _decide(room: "Review", card: "Card", key: str) -> bool:
+    if key == "e":
+        show.say("Your version, one message a line; an empty line ends it.")
+        texts: list[str] = []
+        while said := ask.line(f"message {len(texts) + 1}", "--text"):
+            texts.append(said)
+        return room.edit(card, texts) if texts else True
+    return {"a": room.approve, "n": room.another, "s": room.skip}[key](card)
+
+
+def _show(card: "Card") -> None:
+    each = card.suggestion
+    show.say(f"\n{show.plain(card.title)}", "bold")
+    for message in card.context:
+        show.say(f"  {'you' if message.mine else 'they'}: {show.plain(message.said)}", "dim")
+    for text in each.texts:
+        show.say(f"  > {show.plain(text)}", "green")
+    sure = "no confidence" if each.confidence is None else f"confidence {each.confidence:.2f}, uncalibrated"
+    held = f"; held: {'; '.join(each.reasons)}" if each.reasons else ""
+    show.say(f"  suggestion {each.id}, {sure}{held}")

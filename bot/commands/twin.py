@@ -1,0 +1,201 @@
+"""try, run, pause, resume, log: the twin at work."""
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot import show
+from bot.commands.options import Chat, Json
+from data.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+    from bot.respond import Proposal, Responder
+    from data.message import Dialog
+
+
+def try_out(
+    chat: Chat,
+    text: Annotated[str | None, typer.Argument(help="What they would write; without it a conversation.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What would the twin answer here? Nothing is sent, nothing is stored."""
+    from bot import ask
+    from bot.chats import find
+    from bot.desk import Desk
+
+    if text is None and as_json:
+        raise UserError("--json answers one message.", "Give it as TEXT.", ExitCode.USAGE)
+    with Desk.open() as desk:
+        dialog = find(desk.archive, chat)
+        demand_chat_consent(desk, dialog)
+        from bot import speaker
+
+        if not as_json:
+            show.say("Loading the model ...")
+        responder, adapter = speaker.responder(desk, desk.archive)
+        if not adapter:
+            show.say("No adapter is there yet: this is the untuned base.")
+        if text is not None:
+            _once(desk, responder, dialog, text, as_json)
+            return
+        show.say(f"Write as {show.plain(dialog.title)}; an empty line ends it.")
+        while said := ask.line(show.plain(dialog.title), "as TEXT"):
+            _once(desk, responder, dialog, said, as_json=False)
+
+
+def demand_chat_consent(desk: "Desk", dialog: "Dialog") -> None:
+    """Raise UserError (exit 7) unless both sides' words may be read here."""
+    from data.consent import Ledger
+    from data.transcript import Scope
+
+    if not dialog.with_a_person:
+        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "Name a person.")
+    consent = Ledger(desk.archive).of(dialog.id)
+    if consent is None or consent.scope is not Scope.CHAT:
+        raise UserError(
+            f"{dialog.title} has not agreed, so the twin may not read what they write.",
+            f"Ask the person, then run: doppelgram consent grant {dialog.id} --scope chat",
+            ExitCode.CONSENT,
+        )
+
+
+def _once(desk: "Desk", responder: "Responder", dialog: "Dialog", text: str, as_json: bool) -> None:
+    from data.message import Message
+
+    began = time.perf_counter()
+    newest = max((message.id for message in desk.archive.recent(dialog.id, 1)), default=0)
+    asked = Message(dialog.id, newest + 1, False, desk.now, text)
+    context = responder.context(dialog.id, [asked])
+    proposals = responder.propose(context, desk.settings.train.seed) if context else []
+    seconds = time.perf_counter() - began
+    if as_json:
+        show.data({"suggestions": [_row(each) for each in proposals], "seconds": round(seconds, 3)})
+        return
+    for each in proposals:
+        sure = "no confidence" if each.confidence is None else f"confidence {each.confidence:.2f}, uncalibrated"
+        for said in each.texts:
+            show.line(show.plain(said))
+        show.say(f"  {each.verdict.outcome}, {sure}{''.join(f'; {reason}' for reason in each.verdict.reasons)}")
+    show.say(f"  {seconds:.1f} s")
+
+
+def _row(proposal: "Proposal") -> dict[str, Any]:
+    return {
+        "texts": proposal.texts,
+        "confidence": proposal.confidence,
+        "verdict": proposal.verdict.outcome,
+        "reasons": proposal.verdict.reasons,
+    }
+
+
+def run(as_json: Json = False) -> None:
+    """Be there: draft, ask or answer in the chats you listed. With --json one event a line. Ctrl-C stops it."""
+    from bot import account
+    from bot.desk import Desk
+
+    with Desk.open() as desk:
+        account.login_of(desk.settings, desk.home.session)
+        if not account.is_logged_in(desk):
+            raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
+        with desk.home.holding_login("run"):
+            _warn_of_silence(desk)
+            from bot import speaker
+
+            show.say("Loading the model ...")
+            responder, adapter = speaker.responder(desk, desk.archive)
+            show.say(f"Running with {adapter or 'the untuned base'}. Ctrl-C stops it; so does: doppelgram pause")
+            asyncio.run(_run(desk, responder, adapter, as_json))
+
+
+def _warn_of_silence(desk: "Desk") -> None:
+    """A listed chat without consent for both sides is off, and says so."""
+    from bot.policy import Mode
+    from data.consent import Ledger
+    from data.transcript import Scope
+
+    consents = Ledger(desk.archive).active()
+    for dialog_id, mode in desk.policy.modes(desk.now).items():
+        if mode is not Mode.OFF and (dialog_id not in consents or consents[dialog_id].scope is not Scope.CHAT):
+            dialog = desk.archive.dialog(dialog_id)
+            name = show.plain(dialog.title) if dialog else str(dialog_id)
+            show.say(f"{name} is {mode}, but stays silent: doppelgram consent grant {dialog_id} --scope chat")
+
+
+async def _run(desk: "Desk", responder: "Responder", adapter: str, as_json: bool) -> None:
+    from bot import account
+    from bot.run import run as live
+
+    def emit(event: str, **fields: Any) -> None:
+        if as_json:
+            show.data({"event": event, **fields})
+        else:
+            show.say(f"{time.strftime('%H:%M:%S')} {event} {' '.join(f'{k}={v}' for k, v in fields.items())}")
+
+    stop = asyncio.Event()
+    received: list[signal.Signals] = []
+
+    def on_signal(number: signal.Signals) -> None:
+        received.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+    login = account.login_of(desk.settings, desk.home.session)
+    await live(desk.home, desk.settings, login, responder, adapter, emit, stop)
+    if signal.SIGINT in received:
+        raise KeyboardInterrupt
+
+
+def pause(as_json: Json = False) -> None:
+    """Stop everything at once, from any terminal. It stays stopped until `resume`."""
+    _switch(True, as_json)
+
+
+def resume(as_json: Json = False) -> None:
+    """Go on after a pause."""
+    _switch(False, as_json)
+
+
+def _switch(paused: bool, as_json: bool) -> None:
+    from bot.control import Control
+    from bot.desk import Desk
+
+    with Desk.open() as desk:
+        control = Control(desk.live)
+        control.pause() if paused else control.resume()
+    if as_json:
+        show.data({"paused": paused})
+    else:
+        show.say("Paused: nothing is written and nothing is sent." if paused else "Going on.", "green")
+
+
+def log(chat: Chat, as_json: Json = False) -> None:
+    """Every message the twin wrote in a chat."""
+    from datetime import UTC, datetime
+
+    from bot.chats import find
+    from bot.desk import Desk
+
+    with Desk.open() as desk:
+        dialog = find(desk.archive, chat)
+        found = desk.live.db.execute(
+            "SELECT outbox.id, suggestion_id, text, outbox.state, message_id, sent_at, surface, adapter FROM outbox"
+            " JOIN suggestions ON suggestions.id = suggestion_id"
+            " WHERE outbox.dialog_id = ? AND outbox.state IN ('sending', 'sent', 'unknown') ORDER BY outbox.id",
+            (dialog.id,),
+        ).fetchall()
+    rows = [
+        dict(row) | {"sent_at": datetime.fromtimestamp(row["sent_at"], UTC) if row["sent_at"] else None}
+        for row in found
+    ]
+    if as_json:
+        show.data(rows)
+    elif rows:
+        columns = ("sent_at", "surface", "state", "text")
+        show.table(columns, [[row[column] for column in columns] for row in rows])
+    else:
+        show.say(f"The twin has written nothing to {show.plain(dialog.title)}.")

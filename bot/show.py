@@ -1,0 +1,76 @@
+"""What the terminal shows. Standard output is data, standard error is talk; nothing else in the project prints.
+
+Titles and messages come from strangers, so whatever could steer a terminal is taken out of them first.
+"""
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from data.errors import UserError
+
+
+def plain(text: str) -> str:
+    """The text without control characters and direction overrides; a line break becomes a return sign."""
+    return "".join(
+        "⏎" if char == "\n" else char
+        for char in text
+        if char == "\n" or (unicodedata.category(char) not in ("Cc", "Cs") and char not in "\u202a\u202b\u202d\u202e")
+    )
+
+
+def err() -> Console:
+    """The console of talk, progress and questions."""
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def say(text: str, style: str = "") -> None:
+    """A sentence for a person."""
+    err().print(Text(text, style=style))
+
+
+def line(text: str) -> None:
+    """A line of data for a person."""
+    Console(highlight=False, markup=False, soft_wrap=True).print(Text(text))
+
+
+def data(value: Any) -> None:
+    """One JSON value on standard output, on one line, written at once."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_as_text) + "\n")
+    sys.stdout.flush()
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Rows of data: a table on a terminal, else one line a row with tabs between, so that `cut` can read it."""
+    cells = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cells:
+            sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in row) + "\n")
+        return
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in cells:
+        shown.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(shown)
+
+
+def failure(error: UserError, as_json: bool) -> None:
+    """One sentence and one hint."""
+    say(plain(error.message), "bold red")
+    say(f"  {error.hint}")
+    if as_json:
+        data({"error": error.message, "hint": error.hint})

@@ -1,0 +1,29 @@
+"""Nothing more is said in a chat: its mode off, what waits or is planned there cancelled, in one transaction.
+
+A bubble that is already on the wire cannot be called back; the running client settles that row itself.
+"""
+
+from datetime import datetime
+
+from bot.livedb import LiveDb
+from bot.policy import Mode
+from bot.suggestion import OPEN, State, Suggestions
+
+_DECIDED = (State.APPROVED, State.EDITED, State.PLANNED)
+
+
+def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
+    """Silence a chat; returns how many suggestions were under way. A running client notices within its next look."""
+    suggestions = Suggestions(live)
+    with live.transaction():
+        live.db.execute(
+            "UPDATE policy SET mode = ?, set_at = ? WHERE dialog_id = ?", (Mode.OFF, now.timestamp(), dialog_id)
+        )
+        live.db.execute("UPDATE outbox SET state = 'cancelled' WHERE dialog_id = ? AND state = 'planned'", (dialog_id,))
+        waiting = suggestions.in_state(*OPEN, dialog_id=dialog_id)
+        decided = suggestions.in_state(*_DECIDED, dialog_id=dialog_id)
+        for suggestion in waiting:
+            suggestions.move(suggestion, State.SUPERSEDED, now)
+        for suggestion in decided:
+            suggestions.move(suggestion, State.CANCELLED, now)
+    return len(waiting) + len(decided)

@@ -1,0 +1,87 @@
+"""Where am I, and which verb comes next? Read from the files alone, so it answers while `run` is at work."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from bot import account, chosen
+from bot.control import Control
+from bot.desk import Desk
+from bot.suggestion import OPEN, Suggestions
+from data import samples
+from data.consent import Ledger
+from data.errors import UserError
+from data.transcript import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What `status --json` gives."""
+
+    logged_in: bool
+    account: str | None
+    messages: int
+    chats: int
+    consented: int
+    samples: int
+    adapter: str | None
+    mode_counts: dict[str, int]
+    paused: bool
+    pending: int
+    running: bool
+    next: str
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values."""
+        return asdict(self)
+
+
+def look(desk: Desk) -> Status:
+    """Look at everything once. A home without an archive is not given one."""
+    here = desk.home.archive.exists()
+    owner = account.owner_of(desk.archive) if here else None
+    dialogs = [dialog for dialog in desk.archive.dialogs() if dialog.with_a_person] if here else []
+    consents = Ledger(desk.archive).active() if here else {}
+    live = desk.home.live.exists()
+    modes = Counter(str(mode) for mode in desk.policy.modes(desk.now).values()) if live else Counter[str]()
+    logged_in = account.is_logged_in(desk)
+    found = Status(
+        logged_in=logged_in,
+        account=owner.name if owner else None,
+        messages=desk.archive.count() if here else 0,
+        chats=len(dialogs),
+        consented=len(consents),
+        samples=_samples(desk),
+        adapter=chosen.name(desk),
+        mode_counts=dict(modes),
+        paused=Control(desk.live).paused(desk.now) if live else False,
+        pending=len(Suggestions(desk.live).in_state(*OPEN)) if live else 0,
+        running=desk.home.is_held(),
+        next="",
+    )
+    return Status(**(asdict(found) | {"next": _next(found, any(c.scope is Scope.CHAT for c in consents.values()))}))
+
+
+def _samples(desk: Desk) -> int:
+    try:
+        return samples.read_card(desk.home.dataset).samples
+    except UserError:
+        return 0
+
+
+def _next(status: Status, somebody_agreed: bool) -> str:
+    """The first step of the road that is not done."""
+    steps = (
+        (status.logged_in, "doppelgram login"),
+        (status.consented > 0, "doppelgram consent grant CHAT --scope chat"),
+        (status.messages > 0, "doppelgram pull --all"),
+        (status.samples > 0, "doppelgram build"),
+        (status.adapter is not None, "doppelgram train"),
+        (somebody_agreed, "doppelgram consent grant CHAT --scope chat"),
+        (
+            sum(n for mode, n in status.mode_counts.items() if mode != "off") > 0,
+            "doppelgram chats set CHAT --mode draft",
+        ),
+        (not status.paused, "doppelgram resume"),
+        (status.pending == 0, "doppelgram review"),
+    )
+    return next((verb for done, verb in steps if not done), "doppelgram run")
