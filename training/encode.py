@@ -61,12 +61,13 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._glue = self._read_template()
-        self.end: int = self._glue.to_other[0]
-        """The token that ends a turn."""
         self.special: frozenset[int] = frozenset(tokenizer.all_special_ids) | frozenset(
             index for index, token in tokenizer.added_tokens_decoder.items() if token.special
         )
+        """The control tokens."""
+        self._glue = self._read_template()
+        self.end: int = self._glue.to_other[0]
+        """The token that ends a turn."""
         if self.end not in self.special:
             raise _unfit("its turns do not end in a control token")
         if self.decode([i for ids in self._texts(["oh, hi", "\n", "so?"]) for i in ids]) != "oh, hi\nso?":
@@ -100,8 +101,9 @@ class Encoder:
             ids = self._prompt(_from(transcript, first))
             if max_tokens is None or len(ids) <= max_tokens:
                 return ids
-        head = len(self._glue.start) + len(self._glue.opening)
-        return ids[:head] + ids[head - max_tokens :] if max_tokens else ids
+        # One single turn is longer than the limit: the header is kept, and the end of the turn.
+        head = self._walk(transcripts.render(_from(transcript, first))[:1], 0, frozenset())[0] + self._glue.opening
+        return head + ids[len(head) - (max_tokens or 0) :]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids, exactly: no control tokens, no clean-up of spaces."""
@@ -162,13 +164,16 @@ class Encoder:
         return self._glue.to_own if after is Role.ASSISTANT else self._glue.to_other
 
     def _texts(self, texts: list[str]) -> list[list[int]]:
-        """Ids of texts in which nothing is a control token."""
+        """Ids of texts in which nothing is a control token.
+
+        A small vocabulary may lack rare bytes, and its stand-in for the unknown is a control token too: left out.
+        """
         if not texts:
             return []
         encoded = self._tokenizer(
             texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
         )
-        return list(encoded["input_ids"])
+        return [[i for i in ids if i not in self.special] for ids in encoded["input_ids"]]
 
     def _read_template(self) -> _Glue:
         marks = [f"zq{index}qz" for index in range(5)]

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from data import samples
 from data.errors import UserError
+from data.samples import DatasetCard
 from training import adapter as adapters
 from training import checkpoint, packing
 from training.checkpoint import Position
@@ -111,12 +112,36 @@ def train(
     card = samples.read_card(dataset)
     windows = _encode(model, dataset, options)
     _add_lora(model, options)
+    result = None
+    try:
+        result = _steps(model, windows, _key(model, card.hash, options), out, options, progress, stop, now)
+        if result.interrupted:
+            return result
+        made = _card(model, card, out.name, date(), options, result)
+        adapter = adapters.save(model, out, made)
+        checkpoint.clear(out)
+        return replace(result, adapter=adapter)
+    finally:
+        if result is None or result.interrupted:
+            adapters.detach(model)
+
+
+def _steps(
+    model: LanguageModel,
+    windows: list[Encoded],
+    key: str,
+    out: Path,
+    options: TrainOptions,
+    progress: Progress,
+    stop: Callable[[], bool],
+    now: Callable[[], float],
+) -> TrainResult:
     parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
-    here = checkpoint.resume(out, _key(model, card.hash, options), parameters, optimizer)
-    began, saved, interrupted = here, now(), False
-    losses: list[float] = []
+    began = here = checkpoint.resume(out, key, parameters, optimizer)
     plan = _plan(windows, options, here.epoch)
+    losses: list[float] = []
+    saved, interrupted, within_a_step = now(), False, False
     model.causal.train()
     try:
         with ctrl_c() as pressed:
@@ -124,21 +149,22 @@ def train(
                 if stop() or pressed():
                     interrupted = True
                     break
-                started = now()
-                batches = plan[here.step_of_epoch]
-                rate = _rate(here.step, used, options)
+                started, within_a_step = now(), True
+                batches, rate = plan[here.step_of_epoch], _rate(here.step, used, options)
                 losses.append(_step(model, optimizer, list(parameters.values()), batches, rate, options, here.step))
                 here = _advance(here, batches, now() - started, len(plan))
+                within_a_step = False
                 if here.step_of_epoch == 0:
                     plan = _plan(windows, options, here.epoch)
-                spent = max(here.seconds - began.seconds, 1e-9)
-                speed = (here.tokens - began.tokens) / spent
-                done = min(1.0, _used(here, options, len(plan)))
-                progress(StepReport(here.step, done, losses[-1], rate, here.tokens, speed, here.seconds))
+                used = min(1.0, _used(here, options, len(plan)))
+                speed = _speed(began, here)
+                progress(StepReport(here.step, used, losses[-1], rate, here.tokens, speed, here.seconds))
                 if now() - saved >= CHECKPOINT_SECONDS:
                     checkpoint.save(out, here, parameters, optimizer)
                     saved = now()
-    except KeyboardInterrupt:  # raised by a callback between steps, where the weights are consistent
+    except KeyboardInterrupt:
+        if within_a_step:  # the second Ctrl-C: weights and optimizer disagree, so the last checkpoint stands
+            raise
         interrupted = True
     except _NotANumberError as error:
         checkpoint.save(out, here, parameters, optimizer)
@@ -148,39 +174,44 @@ def train(
         ) from error
     finally:
         model.causal.eval()
-    spent = max(here.seconds - began.seconds, 1e-9)
-    result = TrainResult(
+    if interrupted:
+        checkpoint.save(out, here, parameters, optimizer)
+    return TrainResult(
         adapter=None,
         interrupted=interrupted,
         steps=here.step,
         tokens=here.tokens,
         loss_tokens=here.loss_tokens,
         seconds=here.seconds,
-        tokens_per_second=(here.tokens - began.tokens) / spent,
+        tokens_per_second=_speed(began, here),
         peak_memory_bytes=_peak_memory(),
         losses=tuple(losses),
     )
-    if interrupted:
-        checkpoint.save(out, here, parameters, optimizer)
-        return result
-    made = adapters.Card(
-        name=out.name,
-        created_at=date().isoformat(timespec="seconds"),
+
+
+def _speed(began: Position, here: Position) -> float:
+    return (here.tokens - began.tokens) / max(here.seconds - began.seconds, 1e-9)
+
+
+def _card(
+    model: LanguageModel, data: DatasetCard, name: str, date: datetime, options: TrainOptions, result: TrainResult
+) -> adapters.Card:
+    made = {"steps": result.steps, "tokens": result.tokens, "seconds": round(result.seconds, 1)}
+    return adapters.Card(
+        name=name,
+        created_at=date.isoformat(timespec="seconds"),
         base=model.identity.base,
         revision=model.identity.revision,
         template=model.identity.template,
         tokenizer=model.identity.tokenizer,
         quantization=model.identity.quantization,
-        dataset=card.hash,
-        chats=card.chats,
-        window=card.window,
-        zone=card.zone,
-        scopes=card.scopes,
-        training=asdict(options) | {"steps": here.step, "tokens": here.tokens, "seconds": round(here.seconds, 1)},
+        dataset=data.hash,
+        chats=data.chats,
+        window=data.window,
+        zone=data.zone,
+        scopes=data.scopes,
+        training=asdict(options) | made,
     )
-    adapter = adapters.save(model, out, made)
-    checkpoint.clear(out)
-    return replace(result, adapter=adapter)
 
 
 class _NotANumberError(Exception):
