@@ -9,7 +9,7 @@ text back; a surrogate whose original is not in this context is left for the gua
 import hmac
 import re
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import phonenumbers
@@ -30,7 +30,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("email", re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")),
     ("iban", re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")),
-    ("card", re.compile(r"(?<![\d-])\d(?:[ -]?\d){12,18}(?![\d-])")),
+    ("card", re.compile(r"(?<![\d-])(?:\d{13,19}|\d{3,}(?:[ -]\d{3,}){2,}(?:[ -]\d+)*)(?![\d-])")),
     ("code", re.compile(rf"(?i)\b{_CODE_WORD}\b\D{{0,24}}?(?P<secret>\d(?:[ -]?\d){{3,7}})(?!\d)")),
     (
         "code",
@@ -42,6 +42,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("password", re.compile(r"(?i)\b(?:password|passwd|pwd|пароль)\s*(?:is\b|:|=|-|—)\s*(?P<secret>\S{4,})")),
 )
 _CYRILLIC = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
+_LONGEST_CHECKED = 42
+"""Characters of the longest bank account number, spaces included."""
 _PHONE_HINT = re.compile(r"\+?\d[\d\s().-]{6,}\d")
 
 
@@ -67,11 +69,10 @@ def _candidates(text: str) -> Iterator[Secret]:
     for kind, pattern in _PATTERNS:
         for match in pattern.finditer(text):
             group = "secret" if "secret" in pattern.groupindex else 0
-            if kind == "card" and not _luhn(match[0]):
-                continue
-            if kind == "iban" and not _iban(match[0]):
-                continue
-            yield Secret(kind, match.start(group), match.end(group))
+            if kind not in _CHECKED:
+                yield Secret(kind, match.start(group), match.end(group))
+            elif span := _checked(match[0], _CHECKED[kind]):
+                yield Secret(kind, match.start() + span[0], match.start() + span[1])
     if _PHONE_HINT.search(text):
         # Without a region only numbers in international form are sure; local ones must be valid in a region.
         for number in phonenumbers.PhoneNumberMatcher(text, None):
@@ -81,15 +82,31 @@ def _candidates(text: str) -> Iterator[Secret]:
                 yield Secret("phone", number.start, number.end)
 
 
+def _checked(text: str, valid: Callable[[str], bool]) -> tuple[int, int] | None:
+    """The first and longest stretch of whole groups whose check digits are right: a price may stand before a card,
+    and its date after it."""
+    gaps = [match.start() for match in re.finditer(r"[ -]", text)]
+    for start in (0, *(gap + 1 for gap in gaps)):
+        for end in (len(text), *reversed(gaps)):
+            if 13 <= end - start <= _LONGEST_CHECKED and valid(text[start:end]):
+                return start, end
+    return None
+
+
 def _luhn(text: str) -> bool:
     digits = [int(c) for c in text if c.isdigit()]
+    if not 13 <= len(digits) <= 19:
+        return False
     doubled = [d if i % 2 == 0 else sum(divmod(2 * d, 10)) for i, d in enumerate(reversed(digits))]
     return sum(doubled) % 10 == 0
 
 
 def _iban(text: str) -> bool:
     plain = text.replace(" ", "")
-    return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
+    return len(plain) >= 15 and int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
+
+
+_CHECKED = {"card": _luhn, "iban": _iban}
 
 
 @dataclass(slots=True)
