@@ -129,8 +129,7 @@ class Archive:
 
     def recent(self, dialog_id: int, limit: int = 400) -> list[Message]:
         """The last `limit` messages of a dialog, in the order they were sent."""
-        rows = self._select("WHERE dialog_id = ? ORDER BY sent_at DESC, id DESC LIMIT ?", dialog_id, limit)
-        return rows[::-1]
+        return self._select("WHERE dialog_id = ? ORDER BY sent_at DESC, id DESC LIMIT ?", dialog_id, limit)[::-1]
 
     def message(self, dialog_id: int, message_id: int) -> Message | None:
         """One message, or None."""
@@ -216,7 +215,10 @@ class Archive:
 
     def damage(self) -> str | None:
         """What SQLite's own quick check finds wrong, or None."""
-        (answer,) = self.db.execute("PRAGMA quick_check").fetchone()
+        try:
+            (answer,) = self.db.execute("PRAGMA quick_check").fetchone()
+        except sqlite3.DatabaseError as error:  # too damaged to be checked
+            return str(error)
         return None if answer == "ok" else str(answer)
 
 
@@ -276,9 +278,8 @@ def _moment(stamp: float | None) -> datetime | None:
 
 
 def _to_row(m: Message) -> tuple[object, ...]:
-    stamps = m.sent_at.timestamp(), _stamp(m.edited_at)
-    flags = int(m.forwarded), int(m.by_twin)
-    return (m.dialog_id, m.id, int(m.mine), stamps[0], m.text, m.reply_to, stamps[1], m.media, *flags)
+    place = m.dialog_id, m.id, int(m.mine), m.sent_at.timestamp()
+    return (*place, m.text, m.reply_to, _stamp(m.edited_at), m.media, int(m.forwarded), int(m.by_twin))
 
 
 def _to_message(row: sqlite3.Row) -> Message:
