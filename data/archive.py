@@ -69,10 +69,8 @@ class Archive:
         try:
             self.db = _open(path)
         except sqlite3.OperationalError as error:  # locked, full, not a file: nothing is wrong with what is in it
-            raise UserError(
-                f"The archive {path.name} cannot be opened: {error}.",
-                "Is another doppelgram at work, or the disk full? Try again.",
-            ) from error
+            hint = "Is another doppelgram at work, or the disk full? Try again."
+            raise UserError(f"The archive {path.name} cannot be opened: {error}.", hint) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
                 f"The archive {path.name} cannot be read: {error}.",
