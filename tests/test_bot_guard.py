@@ -138,6 +138,7 @@ def test_crisis_words_tell_the_owner_at_once_and_other_topics_do_not() -> None:
 
 
 def test_after_a_crisis_small_talk_stays_with_the_owner() -> None:
+    assert judge("lol", context=("hey", "i want to die")).slugs == ("crisis",), "said once"
     verdict = judge("lol", context=("i want to die", "what?", "nvm", "so what are you up to"))
     assert (verdict.slugs, verdict.notify) == (("aftermath",), False)
     assert judge("lol", context=("i want to die", *["so anyway"] * 12)).outcome is Outcome.PASS
@@ -318,6 +319,11 @@ def test_a_list_knows_stars_times_comments_and_harmless_phrases() -> None:
     assert found.hits("Loans at 7pm, loaner car") == ["loans", "at 7pm"]
     assert found.hits("borrow ten bucks under the елка") == ["borrow ten bucks", "елка"]
     assert found.hits("loose balloon at seven") == []
+
+
+def test_a_word_is_a_whole_word() -> None:
+    assert words.of(["ill"]).hits("still an illusion") == []
+    assert words.of(["ill"]).hits("he is ill.") == ["ill"]
 
 
 def test_a_list_without_a_phrase_is_refused() -> None:

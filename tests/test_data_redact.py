@@ -38,8 +38,10 @@ SECRETS = [
 
 
 def shape(text: str) -> str:
-    """Each character as what it is: digit, small, capital, or itself."""
-    return re.sub(r"[^\W\d_]", lambda m: "A" if m[0].isupper() else "a", re.sub(r"\d", "0", text))
+    """Each character as what it is: digit, small or capital letter of its script, or itself."""
+    for kind in ("0-9", "a-z", "A-Z", "а-я", "А-Я"):
+        text = re.sub(f"[{kind}]", kind[0], text)
+    return text
 
 
 @pytest.mark.parametrize(("kind", "secret", "frame"), SECRETS)
