@@ -1,0 +1,110 @@
+"""A message box: the messages of one account (or channel) under its own ids, and the numbered changes to them.
+
+As on Telegram, a private message exists once but has a different id in each side's box; private chats and basic groups
+share the box's counter, a channel has a box of its own. Every change takes a number (pts), and a client that was away
+asks for everything past the last number it saw.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Post:
+    """One message as it exists for everybody. `peer` is whom it was sent to: a user id or a marked chat id."""
+
+    sender: int
+    peer: int
+    at: datetime
+    text: str
+    entities: list[Any] = field(default_factory=list)
+    reply_to: "Post | None" = None
+    edited_at: datetime | None = None
+    media: str | None = None
+    action: Any = None
+    random_id: int | None = None
+    reactions: dict[int, str] = field(default_factory=dict)
+    ids: dict[int, int] = field(default_factory=dict)
+    """Its message id in each box: box owner -> id."""
+
+    def peer_for(self, owner: int) -> int:
+        """The chat in which `owner` sees it."""
+        return self.peer if self.peer < 0 or owner == self.sender else self.sender
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody began to write in a chat, kept in the cloud."""
+
+    text: str
+    at: datetime
+    entities: list[Any] = field(default_factory=list)
+    reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One numbered change. `post` is set for a new message; `update` makes the TL update for anything else."""
+
+    pts: int
+    count: int
+    post: Post | None
+    update: Callable[[], Any] | None
+    peer: int | None = None
+
+
+class Box:
+    """The messages of one owner. Ids and pts only ever grow; pts starts at 1, because 0 means unknown to clients."""
+
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
+        self.posts: dict[int, Post] = {}
+        self.by_peer: dict[int, list[int]] = {}
+        self.read_in: dict[int, int] = {}
+        self.read_out: dict[int, int] = {}
+        self.drafts: dict[int, Draft] = {}
+        self.changes: list[Change] = []
+        self.pts = 1
+        self.top = 0
+        self.random_ids: set[int] = set()
+
+    def add(self, post: Post, *, quiet: bool = False) -> int:
+        """Put a message in; returns its pts. `quiet` is for the town's past, which nobody has to catch up on."""
+        self.top += 1
+        post.ids[self.owner] = self.top
+        self.posts[self.top] = post
+        self.by_peer.setdefault(post.peer_for(self.owner), []).append(self.top)
+        if quiet:
+            self.pts += 1
+            return self.pts
+        return self.change(1, post=post)
+
+    def change(
+        self,
+        count: int,
+        *,
+        post: Post | None = None,
+        update: Callable[[int], Any] | None = None,
+        peer: int | None = None,
+    ) -> int:
+        """Number a change; `update` is called with the new pts whenever somebody needs the TL object."""
+        self.pts += count
+        pts = self.pts
+        make = None if update is None else lambda: update(pts)
+        self.changes.append(Change(pts, count, post, make, peer))
+        return pts
+
+    def since(self, pts: int) -> list[Change]:
+        """The changes that a client which saw `pts` has missed."""
+        return self.changes[bisect_right(self.changes, pts, key=lambda change: change.pts) :]
+
+    def remove(self, message_id: int) -> None:
+        """Take a message out."""
+        post = self.posts.pop(message_id)
+        peer = post.peer_for(self.owner)
+        ids = self.by_peer[peer]
+        del ids[bisect_left(ids, message_id)]
+        del post.ids[self.owner]

@@ -1,0 +1,57 @@
+"""The rules: for each request that the sandbox understands, the function that answers it. One subject a file.
+
+A new need is a new file with its own `RULES`, named here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.call import Call
+from sandbox.rules import (
+    account,
+    auth,
+    channels,
+    contacts,
+    deleting,
+    dialogs,
+    drafts,
+    editing,
+    files,
+    groups,
+    help,
+    history,
+    reactions,
+    reading,
+    search,
+    sending,
+    typing,
+    updates,
+    users,
+)
+
+Rule = Callable[[Call, Any], Any]
+
+RULES: dict[type, Rule] = {
+    **help.RULES,
+    **auth.RULES,
+    **account.RULES,
+    **users.RULES,
+    **contacts.RULES,
+    **dialogs.RULES,
+    **history.RULES,
+    **search.RULES,
+    **sending.RULES,
+    **editing.RULES,
+    **deleting.RULES,
+    **reading.RULES,
+    **typing.RULES,
+    **drafts.RULES,
+    **reactions.RULES,
+    **updates.RULES,
+    **groups.RULES,
+    **channels.RULES,
+    **files.RULES,
+}
+
+OPEN = auth.OPEN | help.OPEN
+"""What may be asked without being logged in."""
