@@ -139,7 +139,7 @@ def test_crisis_words_tell_the_owner_at_once_and_other_topics_do_not() -> None:
 
 def test_after_a_crisis_small_talk_stays_with_the_owner() -> None:
     assert judge("lol", context=("hey", "i want to die")).slugs == ("crisis",), "said once"
-    verdict = judge("lol", context=("i want to die", "what?", "nvm", "so what are you up to"))
+    verdict = judge("lol", context=("i want to die", "what?", "nvm", "so, any pizza tonight"))
     assert (verdict.slugs, verdict.notify) == (("aftermath",), False)
     assert judge("lol", context=("i want to die", *["so anyway"] * 12)).outcome is Outcome.PASS
 
