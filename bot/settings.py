@@ -7,6 +7,7 @@ typo cannot silently switch a safeguard off.
 
 import os
 from collections.abc import Iterable
+from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -101,11 +102,29 @@ class LiveSettings(Group):
     auto_days: float = Field(7.0, gt=0, description="auto falls back to ask after this unless renewed")
     bubble_seconds: float = Field(1.5, ge=0, description="typing time before a message, at the least")
 
+    @field_validator("quiet_hours")
+    @classmethod
+    def _a_span(cls, text: str) -> str:
+        """A safeguard that is misspelt must not be found out in the night that it was for."""
+        try:
+            if text and len([time.fromisoformat(part.strip()) for part in text.split("-")]) != 2:
+                raise ValueError
+        except ValueError:
+            raise ValueError("write it as 23:00-07:30") from None
+        return text
+
 
 class Settings(BaseSettings):
     """Every knob there is."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+    # An empty value is one that is not set, and other programs' names in `.env` are none of our business.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        dotenv_filtering="match_prefix",
+        extra="forbid",
+    )
 
     home: Path = Field(user_data_path("doppelgram"), description="the folder of everything private")
     api_id: int | None = Field(None, description="from my.telegram.org; each person needs their own")
@@ -175,3 +194,9 @@ def _refuse_unknown_names() -> None:
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             raise UserError(f"{name} is not a setting.", "See .env.example for every name.", ExitCode.CONFIGURATION)
+
+
+def environment(home: Path, **values: object) -> dict[str, str]:
+    """The environment of a child process that has exactly these settings, named without the prefix."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
+    return kept | {f"{PREFIX}HOME": str(home)} | {f"{PREFIX}{name}": str(value) for name, value in values.items()}

@@ -1,0 +1,135 @@
+"""A terminal without a terminal: the command line as real processes against a sandbox in this one.
+
+Each process gets a clean environment with a home folder of its own and the sandbox's address, as a user would set it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.server import Sandbox
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be one JSON value on one line."""
+        assert self.out.count("\n") == 1, f"not one line: {self.out!r} {self.err!r}"
+        return json.loads(self.out)
+
+    def ok(self) -> "Ended":
+        """Itself, after a success."""
+        assert self.code == 0, f"exit {self.code}: {self.err}"
+        return self
+
+    def failed(self, code: int) -> "Ended":
+        """Itself, after an expected failure: this exit code, a sentence and a hint, and no traceback."""
+        assert self.code == code, f"exit {self.code}, not {code}: {self.err}"
+        assert "Traceback" not in self.err, self.err
+        return self
+
+
+@dataclass
+class Terminal:
+    """A person's shell: one home folder, and the settings exported."""
+
+    path: Path
+    sandbox: Sandbox | None = None
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """The home folder."""
+        return self.path / "home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the process sees: nothing of the machine's own settings."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("DOPPELGRAM_")}
+        own |= {
+            "DOPPELGRAM_HOME": str(self.home),
+            "PYTHONPATH": str(ROOT),
+            "DOPPELGRAM_PULL__REQUESTS_PER_SECOND": "1000",
+        }
+        if self.sandbox:
+            own |= {
+                "DOPPELGRAM_API_ID": str(self.sandbox.town.api_id),
+                "DOPPELGRAM_API_HASH": self.sandbox.town.api_hash,
+                "DOPPELGRAM_TELEGRAM__SERVER": self.sandbox.address,
+                "DOPPELGRAM_TELEGRAM__SERVER_DC": str(self.sandbox.dc),
+                "DOPPELGRAM_TELEGRAM__SERVER_KEY": self.sandbox.public_key.replace("\n", "\\n"),
+            }
+        return {name: value for name, value in (own | self.settings).items() if value != "(unset)"}
+
+    async def start(
+        self, *words: str, before: Callable[[], None] | None = None, program: Sequence[str] = ("-m", "bot")
+    ) -> asyncio.subprocess.Process:
+        """Begin a command. `before` runs in the new process, as limits and the umask are set."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        pipe = asyncio.subprocess.PIPE
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *program,
+            *words,
+            cwd=self.path,
+            env=self.environment,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            preexec_fn=before,
+        )
+
+    async def __call__(self, *words: str, stdin: str = "", before: Callable[[], None] | None = None) -> Ended:
+        """Run a command to its end. Its standard input is these lines, then nothing."""
+        return await ended(await self.start(*words, before=before), stdin)
+
+    async def login(self, *, passwords: Sequence[str] = ("",), code: str | None = None) -> Ended:
+        """Log in as the town's owner: by phone number, then code and password as lines. Wrong ones may be given."""
+        assert self.sandbox
+        phone = self.sandbox.town.owner.phone or ""
+        process = await self.start("login", "--phone", f"+{phone}", "--json")
+        codes = self.sandbox.codes
+        await until(lambda: phone in codes or process.returncode is not None)
+        digits = code or (self.sandbox.code_for(phone) if phone in self.sandbox.codes else "")
+        given = passwords if passwords != ("",) else (self.sandbox.town.owner.password or "",)
+        return await ended(process, "\n".join((digits, *given)) + "\n")
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that another process does, but not for ever."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 -- what another process does sets no event here
+            await asyncio.sleep(0.02)
+
+
+async def ended(process: asyncio.subprocess.Process, stdin: str = "") -> Ended:
+    """Wait for the end of a process, but not for ever."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate(stdin.encode())
+    except TimeoutError:
+        process.kill()
+        out, err = await process.communicate()
+        raise AssertionError(f"it did not end: {out.decode()!r} {err.decode()!r}") from None
+    assert process.returncode is not None
+    return Ended(process.returncode, out.decode(), err.decode())
+
+
+def everything_in(folder: Path) -> bytes:
+    """The bytes of all files of a folder, for looking what must not be in any of them."""
+    return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
