@@ -1,6 +1,6 @@
-"""`python -m sandbox`: the sandbox as a process. One JSON line says how to come in; then each line of input is a command.
+"""`python -m sandbox`: the sandbox as a process. One JSON line says how to come in.
 
-The end of input does not end it: a signal or `quit` does. Nothing is kept.
+Then each line of input is a command. The end of input does not end it: a signal or `quit` does. Nothing is kept.
 """
 
 import argparse

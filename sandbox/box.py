@@ -30,6 +30,9 @@ class Post:
     ids: dict[int, int] = field(default_factory=dict)
     """Its message id in each box: box owner -> id."""
 
+    def __post_init__(self) -> None:
+        self.at = self.at.replace(microsecond=0)  # Telegram's dates are whole seconds
+
     def peer_for(self, owner: int) -> int:
         """The chat in which `owner` sees it."""
         return self.peer if self.peer < 0 or owner == self.sender else self.sender

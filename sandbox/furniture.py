@@ -25,7 +25,11 @@ def furnish(town: Town, *, months_ago: int = 2) -> list[Post]:
     news = Chat(CHANNEL, "Harbour news", start, SERVICE, members=[owner], broadcast=True, username="harbour_news")
     town.found(news)
     said: list[tuple[int, int, str]] = [
-        (SERVICE, owner, "Login code: 00000. Do not give this code to anyone, even if they say they are from Telegram!"),
+        (
+            SERVICE,
+            owner,
+            "Login code: 00000. Do not give this code to anyone!",
+        ),
         (owner, BOT, "/start"),
         (BOT, owner, "Tell me a town and I tell you whether to take an umbrella."),
         (owner, GONE, "are you still around?"),

@@ -1,4 +1,4 @@
-"""The unencrypted talk that makes an auth key: request for pq, then Diffie-Hellman, as core.telegram.org/mtproto/auth_key.
+"""The unencrypted talk that makes an auth key: request for pq, then Diffie-Hellman, core.telegram.org/mtproto/auth_key.
 
 Telethon 1.45 still sends the old RSA padding (a zero, SHA-1, data, padding), so that is what is read here. The factors
 of pq are small and fixed, because factorising them is the client's work and not what the sandbox is about.

@@ -1,4 +1,4 @@
-"""What the host can make people do: the contacts of the demo and of the tests have no client, so they act through here."""
+"""What the host can make people do: the contacts of a demo or test have no client of their own."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the acts of people need from the sandbox, whoever makes them act: the town, the journal, and a way to tell everybody.
+"""What every act needs from the sandbox: the town, the journal, and a way to tell everybody.
 
 It is the sandbox without its sockets.
 """

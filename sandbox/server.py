@@ -1,7 +1,7 @@
 """The sandbox itself: listens on loopback, keeps the logins, sends each request to its rule and updates to everybody.
 
-    async with Sandbox(small_town()) as sandbox:
-        ...  # sandbox.address, sandbox.dc and sandbox.public_key are what a client needs
+async with Sandbox(small_town()) as sandbox:
+    ...  # sandbox.address, sandbox.dc and sandbox.public_key are what a client needs
 """
 
 import asyncio

@@ -48,4 +48,5 @@ def _chat(town: Town, contact: int, count: int, days: int) -> list[Post]:
 def _continuation(town: Town, contact: int) -> Continuation:
     start = town.clock.start + timedelta(hours=1)
     said = [(False, "hey, one more thing"), (False, "are we still on for friday?"), (True, "yep, see you there")]
-    return Continuation(contact, [Line(mine, text, start + timedelta(minutes=i)) for i, (mine, text) in enumerate(said)])
+    lines = [Line(mine, text, start + timedelta(minutes=i)) for i, (mine, text) in enumerate(said)]
+    return Continuation(contact, lines)
