@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from telethon import TelegramClient, errors, events
+from telethon import errors, events
 from telethon.tl import types
 
 from bot.twin import Twin
 from data.errors import UserError
 from data.message import Dialog, Message
 from data.pull import Pace, Puller
-from data.telegram import Owner, explain, to_dialog, to_message
+from data.telegram import Client, Owner, explain, to_dialog, to_message
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
@@ -32,7 +32,7 @@ PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteRea
 class Live:
     """One running client. `commands` gets what the owner types into Saved Messages."""
 
-    client: TelegramClient
+    client: Client
     twin: Twin
     owner: Owner
     pace: Pace
@@ -108,14 +108,17 @@ class Live:
             asyncio.get_running_loop().call_later(2, self.twin.draft_cleared, update.peer.user_id)
 
     async def _heard(self, event: Any) -> Message | None:
-        """The message, if this chat is one the twin listens to."""
+        """The message, if this chat is one the twin listens to, and it is not history that Telethon brings again."""
         if not event.is_private:
             return None
         dialog = self.twin.archive.dialog(event.chat_id)
         if dialog is None:
             dialog = to_dialog(await event.get_chat())
             self.twin.archive.save_dialogs([dialog])
-        return to_message(dialog.id, event.message) if self.twin.listens_to(dialog) else None
+        since = self.twin.inbox.watched_since(dialog.id)
+        if not self.twin.listens_to(dialog) or since is None or event.message.id <= since:
+            return None
+        return to_message(dialog.id, event.message)
 
     # --- loops
 
@@ -154,13 +157,11 @@ class Live:
         """Read recent history of the listed chats at the start, of a newly listed one at once, of all now and then."""
         last = float("-inf")
         clock = asyncio.get_running_loop().time
-        was_connected = True
+        reconnections = self.client.reconnections
         while True:
-            connected = self.client.is_connected()
-            if clock() - last >= RECONCILE or (connected and not was_connected):
+            if clock() - last >= RECONCILE or self.client.reconnections != reconnections:
                 self._watched.clear()
-                last = clock()
-            was_connected = connected
+                last, reconnections = clock(), self.client.reconnections
             for dialog in self._listed():
                 if dialog.id not in self._watched:
                     await self._reconcile(dialog)
@@ -176,7 +177,8 @@ class Live:
         """Bring the archive up to date, then treat what is new as if its event had come."""
         archive, inbox = self.twin.archive, self.twin.inbox
         known = {m.id for m in archive.recent(dialog.id)}
-        inbox.watch(dialog.id, max(known, default=0))
+        if known:
+            inbox.watch(dialog.id, max(known))
         try:
             await Puller(self.client, archive, _Silent(), self.pace).pull(dialog)
         except (*PASSING, errors.RPCError, UserError, ValueError) as error:
@@ -186,16 +188,17 @@ class Live:
             self.twin.emit("trouble", error=type(error).__name__)
             await asyncio.sleep(1)
             return
-        self._watched.add(dialog.id)
-        now_there = archive.recent(dialog.id)
-        since = inbox.watched_since(dialog.id) or 0
-        for message in now_there:
+        there = archive.recent(dialog.id)
+        since = inbox.watched_since(dialog.id)
+        if since is None:  # never pulled before: all of it is history; read once more for what came meanwhile
+            inbox.watch(dialog.id, max((m.id for m in there), default=0))
+            return
+        for message in there:
             if message.id > since and message.id not in known:
-                if message.mine:
-                    self.twin.own_found(message)
-                else:
-                    self.twin.incoming(message)
-        self.twin.deleted(known - {m.id for m in now_there} if len(known) < 400 else ())
+                self.twin.found(message)
+        self.twin.deleted(message_id for message_id in known if archive.message(dialog.id, message_id) is None)
+        self._watched.add(dialog.id)
+        self.twin.emit("watching", dialog=dialog.id)
 
 
 class _Silent:

@@ -94,9 +94,13 @@ class Twin:
         if known is None:
             self._owner_answered(message)
 
-    def own_found(self, message: Message) -> None:
-        """The same for a message that a reading of history brought, so that the archive knows it already."""
-        if not self.outbox.ours(message.dialog_id, message.id, message.text):
+    def found(self, message: Message) -> None:
+        """A message that a reading of history brought, so that the archive knows it already."""
+        if not message.mine:
+            self.incoming(message)
+            if self.now() - message.sent_at > self.expire:
+                self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
+        elif not self.outbox.ours(message.dialog_id, message.id, message.text):
             self._owner_answered(message)
 
     def _owner_answered(self, message: Message) -> None:
@@ -122,6 +126,8 @@ class Twin:
     def deleted(self, ids: Iterable[int]) -> None:
         """Messages vanished; Telegram does not say from which private chat, but ids are unique among those."""
         gone = set(ids)
+        if not gone:
+            return
         self.archive.delete(None, gone)
         for suggestion in self.suggestions.in_state(*OPEN):
             if suggestion.upto_id in gone:

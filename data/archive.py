@@ -122,12 +122,12 @@ class Archive:
             )
 
     def messages(self, dialog_id: int) -> list[Message]:
-        """All messages of a dialog in the order they were sent."""
-        return self._select("WHERE dialog_id = ? ORDER BY sent_at, id", dialog_id)
+        """All messages of a dialog in the order they were sent: that of their ids, as times have whole seconds only."""
+        return self._select("WHERE dialog_id = ? ORDER BY id", dialog_id)
 
     def recent(self, dialog_id: int, limit: int = 400) -> list[Message]:
         """The last `limit` messages of a dialog, in the order they were sent."""
-        return self._select("WHERE dialog_id = ? ORDER BY sent_at DESC, id DESC LIMIT ?", dialog_id, limit)[::-1]
+        return self._select("WHERE dialog_id = ? ORDER BY id DESC LIMIT ?", dialog_id, limit)[::-1]
 
     def message(self, dialog_id: int, message_id: int) -> Message | None:
         """One message, or None."""

@@ -59,8 +59,19 @@ class Owner:
     name: str
 
 
+class Client(TelegramClient):  # type: ignore[misc]
+    """Telethon's client, which also counts how often it had to connect anew: updates may be missing since then, and
+    Telethon itself does not ask for them."""
+
+    reconnections = 0
+
+    async def _handle_auto_reconnect(self) -> None:
+        await super()._handle_auto_reconnect()
+        self.reconnections += 1
+
+
 @asynccontextmanager
-async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[TelegramClient]:
+async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[Client]:
     """A connected client; disconnected at the end. Logged in or not: ask `owner_of`. Raises UserError.
 
     `updates` makes it a live client, which also catches up on what happened while it was away.
@@ -72,7 +83,7 @@ async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[Teleg
         session.set_dc(login.server.dc, login.server.host, login.server.port)
         if login.server.key:
             rsa.add_key(login.server.key, old=False)
-    client = TelegramClient(
+    client = Client(
         session,
         login.api_id,
         login.api_hash,

@@ -1,0 +1,193 @@
+"""A home folder logged in to a small town, and a live client over it: what the tests of the live room start from.
+
+Everything is real but the words of the model: Telethon speaks TCP to the sandbox, rows lie in SQLite files.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.guard import Guard
+from bot.home import Home
+from bot.livedb import LiveDb
+from bot.policy import Mode, Policy
+from bot.respond import Confidence, Generator, Responder
+from bot.run import run
+from bot.settings import LiveSettings, PullSettings, Settings
+from bot.suggestion import State, Suggestion, Suggestions
+from data.archive import Archive
+from data.consent import Ledger
+from data.message import Dialog
+from data.samples import Shape
+from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
+from data.transcript import Scope
+from sandbox.clock import Clock
+from sandbox.server import Sandbox
+from tests.fakes import RecordedGenerator, sure
+
+QUICK = {"debounce_seconds": 0.2, "bubble_seconds": 0.0, "chat_seconds": 0.0}
+
+
+@dataclass
+class Household:
+    """One home, its server, and what the running client said."""
+
+    sandbox: Sandbox
+    home: Home
+    settings: Settings
+    login: Login
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _heard: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def owner_id(self) -> int:
+        return self.sandbox.town.owner_id
+
+    @property
+    def contacts(self) -> list[int]:
+        """People the owner chats with."""
+        with self.archive() as archive:
+            return [dialog.id for dialog in archive.dialogs() if dialog.with_a_person]
+
+    def archive(self) -> "_Closing":
+        return _Closing(Archive(self.home.archive))
+
+    def live(self) -> "_Closing":
+        return _Closing(LiveDb(self.home.live))
+
+    def allow(self, dialog_id: int, mode: Mode, scope: Scope = Scope.CHAT) -> None:
+        """Record a consent and list the chat."""
+        with self.archive() as archive, self.live() as live:
+            Ledger(archive).grant(dialog_id, scope, "test", "test", datetime.now(UTC))
+            dialog = archive.dialog(dialog_id)
+            assert dialog is not None
+            Policy(live, self.settings.live).set_mode(dialog, mode, datetime.now(UTC))
+
+    def emit(self, event: str, **fields: Any) -> None:
+        self.events.append({"event": event, **fields})
+        self._heard.set()
+
+    async def heard(self, event: str, times: int = 1, within: float = 20, **fields: Any) -> dict[str, Any]:
+        """Wait until an event with these fields was emitted `times` times."""
+        async with asyncio.timeout(within):
+            while True:
+                self._heard.clear()
+                found = [e for e in self.events if e["event"] == event and fields.items() <= e.items()]
+                if len(found) >= times:
+                    return found[times - 1]
+                await self._heard.wait()
+
+    @asynccontextmanager
+    async def running(
+        self,
+        generator: Generator | None = None,
+        confidence: Confidence = sure,
+        adapter: str = "recorded",
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> AsyncIterator[None]:
+        """A live client; every listed chat has been read once when this begins."""
+        stop = asyncio.Event()
+        archive = Archive(self.home.archive)
+        writer = generator or RecordedGenerator()
+        responder = Responder(archive, writer, confidence, Guard(), Shape(), self.home.key(), candidates=1)
+        self.events.clear()
+        task = asyncio.create_task(run(self.home, self.settings, self.login, responder, adapter, self.emit, stop, now))
+        try:
+            ready = asyncio.create_task(self._ready(archive))
+            await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                ready.cancel()
+                task.result()
+            yield
+        finally:
+            stop.set()
+            await task
+            archive.close()
+
+    async def _ready(self, archive: Archive) -> None:
+        allowed = [d for d, consent in Ledger(archive).active().items() if consent.scope is Scope.CHAT]
+        await self.heard("started")
+        for dialog_id, mode in self.modes().items():
+            dialog = archive.dialog(dialog_id)
+            if dialog_id in allowed and mode is not Mode.OFF and dialog and dialog.with_a_person:
+                await self.heard("watching", dialog=dialog_id)
+
+    def modes(self) -> dict[int, Mode]:
+        with self.live() as live:
+            return Policy(live, self.settings.live).modes(datetime.now(UTC))
+
+    def suggestions(self, *states: State) -> list[Suggestion]:
+        with self.live() as live:
+            return Suggestions(live).in_state(*(states or tuple(State)))
+
+    def outcomes(self) -> dict[tuple[int, int], str | None]:
+        """The outcome of every incoming message."""
+        with self.live() as live:
+            rows = live.db.execute("SELECT dialog_id, message_id, outcome FROM inbox")
+            return {(row[0], row[1]): row[2] for row in rows}
+
+    def delivered(self, to: int | None = None) -> list[str]:
+        """The texts that the owner's account sent to contacts, as the server saw them."""
+        return [
+            each.text
+            for each in self.sandbox.journal.deliveries
+            if each.sender_id == self.owner_id
+            and each.peer_id != self.owner_id
+            and each.via_session is not None
+            and (to is None or each.peer_id == to)
+        ]
+
+
+class _Closing:
+    """Opens a store for a few lines of a test."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __enter__(self) -> Any:
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+
+@asynccontextmanager
+async def household(sandbox: Sandbox, path: Path, **live: Any) -> AsyncIterator[Household]:
+    """A home in `path`, logged in as the town's owner, with the list of chats and no consent yet."""
+    home = Home.at(path / "home")
+    town = sandbox.town
+    town.clock = Clock(datetime.now(UTC))  # a client judges by its own clock how old a message is
+    settings = Settings(
+        home=home.path,
+        api_id=town.api_id,
+        api_hash=town.api_hash,
+        live=LiveSettings(**(QUICK | live)),
+        pull=PullSettings(requests_per_second=1000),
+    )
+    host, port = sandbox.address.split(":")
+    server = Server(host, int(port), sandbox.dc, sandbox.public_key)
+    login = Login(town.api_id, town.api_hash, home.session, server)
+
+    async def answer(question: str, _hidden: bool) -> str:
+        if "assword" in question:
+            assert town.owner.password
+            return town.owner.password
+        return sandbox.code_for(town.owner.phone or "")
+
+    async with connect(login) as client:
+        await log_in_by_code(client, f"+{town.owner.phone}", answer)
+        archive = Archive(home.archive)
+        archive.save_dialogs(await dialogs_of(client))
+        archive.close()
+    yield Household(sandbox, home, settings, login)
+
+
+def person(house: Household, index: int = 0) -> Dialog:
+    """One of the people."""
+    with house.archive() as archive:
+        people = [dialog for dialog in archive.dialogs() if dialog.with_a_person]
+        return sorted(people, key=lambda dialog: dialog.id)[index]
