@@ -8,7 +8,7 @@ edits and deletions, in the one request that is needed anyway.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -90,8 +90,7 @@ class Puller:
             raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats are pulled.")
         cursor = self.archive.cursor(dialog.id)
         if cursor.resume_at:
-            await self._descend(dialog, cursor)
-            cursor = self.archive.cursor(dialog.id)
+            cursor = await self._descend(dialog, cursor)
         await self._from_the_top(dialog, cursor)
         self.report.chats += 1
 
@@ -99,27 +98,43 @@ class Puller:
         page = await self._page(dialog, 0)
         if not page.ids:
             return
+        top = page.ids[0]
         with self.archive.transaction():
             if cursor.newest:
                 self.report.deleted += self._drop_missing(dialog, page)
-            cursor = self._keep(dialog, page, cursor, page.ids[0], cursor.newest)
-        await self._descend(dialog, cursor)
+            if cursor.resume_at and page.ids[-1] <= cursor.newest + 1:
+                # New messages joined on to known ones, and below them the gap that `since` left is as it was.
+                self.report.add(self.archive.save(page.messages))
+                self.archive.set_cursor(dialog.id, replace(cursor, newest=top, resume_newest=top))
+                self.watcher.page(dialog, len(page.messages))
+                return
+            # A cursor knows one gap only, so with two of them everything down to the lower one is read again.
+            cursor = self._keep(dialog, page, cursor, top, cursor.floor if cursor.resume_at else cursor.newest)
+        await self._descend(dialog, cursor, page)
 
-    async def _descend(self, dialog: Dialog, cursor: Cursor) -> None:
-        """Down to the floor, from wherever the cursor stands."""
-        while cursor.resume_at:
+    async def _descend(self, dialog: Dialog, cursor: Cursor, page: "_Page | None" = None) -> Cursor:
+        """Down to the floor or to `since`, from wherever the cursor stands."""
+        while cursor.resume_at and not (page and self._before_since(page)):
             page = await self._page(dialog, cursor.resume_at)
             with self.archive.transaction():
                 cursor = self._keep(dialog, page, cursor, cursor.resume_newest or 0, cursor.floor)
+        return cursor
 
     def _keep(self, dialog: Dialog, page: "_Page", cursor: Cursor, top: int, floor: int) -> Cursor:
         """Save a page with the cursor that follows from it."""
         self.report.add(self.archive.save(page.messages))
-        done = len(page.ids) < PAGE or page.ids[-1] <= floor + 1 or (self.since and page.oldest < self.since)
-        after = Cursor(newest=top) if done else Cursor(cursor.newest, page.ids[-1], top, floor)
+        if len(page.ids) < PAGE or page.ids[-1] <= floor + 1:
+            after = Cursor(newest=top)
+        else:
+            # At `since` the rest stays a gap: a later pull without it goes on from there.
+            rests = self._before_since(page)
+            after = Cursor(top if rests else cursor.newest, page.wanted_down_to if rests else page.ids[-1], top, floor)
         self.archive.set_cursor(dialog.id, after)
         self.watcher.page(dialog, len(page.messages))
         return after
+
+    def _before_since(self, page: "_Page") -> bool:
+        return self.since is not None and page.oldest < self.since
 
     def _drop_missing(self, dialog: Dialog, page: "_Page") -> int:
         """Delete what the archive has within the page's range and Telegram no longer shows."""
@@ -144,9 +159,11 @@ class Puller:
         found = [to_message(dialog.id, each) for each in answer.messages]
         kept = [m for m in found if m and (not self.since or m.sent_at >= self.since)]
         self.report.excluded["service or protected"] += found.count(None)
-        dates = [each.date for each in answer.messages if getattr(each, "date", None)]
-        oldest = min(dates).astimezone(UTC) if dates else datetime.min.replace(tzinfo=UTC)
-        return _Page(tuple(each.id for each in answer.messages), kept, oldest)
+        ids = tuple(each.id for each in answer.messages)
+        dates = {each.id: each.date for each in answer.messages if getattr(each, "date", None)}
+        oldest = min(dates.values(), default=datetime.min.replace(tzinfo=UTC))
+        wanted = [each for each, date in dates.items() if not self.since or date >= self.since]
+        return _Page(ids, kept, oldest, min(wanted, default=max(ids, default=0) + 1))
 
     async def _wait_out(self, seconds: int) -> None:
         until = datetime.now().astimezone() + timedelta(seconds=seconds)
@@ -167,6 +184,8 @@ class _Page:
     """Every id on the page, newest first, whether kept or not."""
     messages: Sequence[Message]
     oldest: datetime
+    wanted_down_to: int
+    """The oldest id that `since` lets in."""
 
 
 class readable_errors_but_flood(readable_errors):
