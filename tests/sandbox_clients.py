@@ -48,8 +48,11 @@ async def joining(sandbox: Sandbox) -> AsyncIterator[Join]:
         yield join
     finally:
         for client in clients:
-            await client.disconnect()
-            client.session.close()
+            if client.is_connected():
+                await client.disconnect()
+            kept = client.session  # None after logging out
+            if kept:
+                kept.close()
 
 
 def phone_of(sandbox: Sandbox, account_id: int | None = None) -> str:

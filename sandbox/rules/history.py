@@ -59,13 +59,21 @@ def found(call: Call, peer: int, box: Box, ids: Sequence[int], count: int) -> An
 
 def pick(call: Call, box: Box, wanted: list[Any]) -> dict[str, Any]:
     """Single messages of a box."""
-    ids = [given if isinstance(given, int) else getattr(given, "id", 0) for given in wanted]
+    ids = [_wanted(box, given) for given in wanted]
     posts = [box.posts[i] for i in ids if i in box.posts]
     view = call.view
     return {
-        "messages": [view.message(box.posts[i], i) if i in box.posts else types.MessageEmpty(i) for i in ids],
+        "messages": [view.message(box.posts[i], i) if i in box.posts else types.MessageEmpty(i, None) for i in ids],
         **view.cast([], posts),
     }
+
+
+def _wanted(box: Box, given: Any) -> int:
+    """The id that an InputMessage means; one kind names a message by the reply to it."""
+    if isinstance(given, types.InputMessageReplyTo):
+        reply = box.posts.get(given.id)
+        return reply.reply_to.ids.get(box.owner, 0) if reply and reply.reply_to else 0
+    return given if isinstance(given, int) else int(getattr(given, "id", 0))
 
 
 RULES = {
