@@ -16,53 +16,66 @@ from data.consent import Ledger
 from data.errors import UserError
 from training import adapter as adapters
 
-OURS = ("account.session*", "login.session*", "archive.db*", "live.db*", "surrogates.key", "login.lock", "config.toml")
+OURS = ("account.session*", "login.session*", "archive.db*", "live.db*", "surrogates.key*", "login.lock", "config.toml")
 FOLDERS = ("dataset", "adapters", "reports")
 
 
 def forget(desk: Desk, dialog_id: int) -> dict[str, Any]:
     """Remove a chat from everywhere and revoke its consent; returns what was removed.
 
-    First it is silenced, so that a running client says nothing more there; what was learned from it is marked, not
+    First it is silenced, so that a running client says nothing more there. The archive comes last: while its messages
+    are there, an interrupted `forget` can be told from a finished one. What was learned from the chat is marked, not
     deleted, because other chats are in it too.
     """
     silence(desk.live, dialog_id, desk.now)
+    consent = Ledger(desk.archive).revoke(dialog_id, desk.now)
     rows = desk.live.forget(dialog_id)
-    messages = desk.archive.forget(dialog_id)
-    dataset = dialog_id in _dataset_chats(desk.home)
-    reports = 0
+    dataset = _holds(desk.home, dialog_id)
     if dataset:
         shutil.rmtree(desk.home.dataset)
+    unfinished = _remove_unfinished(desk.home)
     stale = adapters.mark_stale(desk.home.adapters, dialog_id)
-    if (dataset or stale) and desk.home.reports.exists():  # a report quotes what was said
-        reports = sum(1 for path in desk.home.reports.rglob("*") if path.is_file())
+    reports = _files(desk.home.reports) if dataset or stale else 0  # a report quotes what was said
+    if reports:
         shutil.rmtree(desk.home.reports)
     return {
-        "messages": messages,
+        "messages": desk.archive.forget(dialog_id),
         **rows,
         "dataset": dataset,
+        "unfinished_trainings": unfinished,
         "reports": reports,
-        "consent": Ledger(desk.archive).revoke(dialog_id, desk.now),
+        "consent": consent,
         "stale_adapters": stale,
     }
 
 
-def _dataset_chats(home: Home) -> set[int]:
-    """The chats inside the dataset; of a dataset that cannot be read, whatever it holds is removed with it."""
+def _holds(home: Home, dialog_id: int) -> bool:
+    """Whether the dataset holds this chat; one that cannot be read is taken to."""
     if not home.dataset.exists():
-        return set()
+        return False
     try:
-        return set(samples.read_card(home.dataset).chats)
+        return dialog_id in samples.read_card(home.dataset).chats
     except UserError:
-        shutil.rmtree(home.dataset)
-        return set()
+        return True
+
+
+def _remove_unfinished(home: Home) -> int:
+    """An interrupted training says nowhere what it learned from, so it goes; returns how many there were."""
+    found = [path for path in home.adapters.glob("*") if path.is_dir() and not (path / adapters.CARD).exists()]
+    for folder in found:
+        shutil.rmtree(folder)
+    return len(found)
+
+
+def _files(folder: Path) -> int:
+    return sum(1 for path in folder.rglob("*") if path.is_file())
 
 
 def wipe(home: Home) -> tuple[int, list[str]]:
     """Remove everything of ours; returns how many files went, and the names of what is not ours and stays."""
     removed = 0
     for name in FOLDERS:
-        removed += sum(1 for path in (home.path / name).rglob("*") if path.is_file())
+        removed += _files(home.path / name)
         shutil.rmtree(home.path / name, ignore_errors=True)
     for path in _ours(home):
         path.unlink(missing_ok=True)

@@ -7,15 +7,21 @@ could publish it.
 import fcntl
 import os
 import secrets
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from data.archive import Archive
 from data.errors import ExitCode, UserError
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
+KEY_BYTES = 32
+LOOKS = 6
+"""How often the login's lock is tried before it counts as held, a twentieth of a second apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Home:
     @classmethod
     def at(cls, path: Path) -> "Home":
         """The home folder at this path, made if missing and closed to others. Raises UserError (exit 3)."""
+        path = path.expanduser().resolve()
         if path.is_relative_to(_CHECKOUT) and (_CHECKOUT / "pyproject.toml").exists():
             raise UserError(
                 "The home folder may not lie inside the project's checkout: private chats could be committed.",
@@ -79,26 +86,33 @@ class Home:
         return Archive(self.archive)
 
     def key(self) -> bytes:
-        """The 32 bytes that surrogates are drawn with; made at the first call."""
+        """The bytes that surrogates are drawn with; made at the first call, whole or not at all."""
         path = self.path / "surrogates.key"
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
-        except FileExistsError:
-            pass
-        return path.read_bytes()
+        if not path.exists():
+            handle, fresh = tempfile.mkstemp(dir=self.path, prefix="surrogates.key.")  # 0600 by itself
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(secrets.token_bytes(KEY_BYTES))
+                with suppress(FileExistsError):  # another process was faster: its key is the key
+                    os.link(fresh, path)
+            finally:
+                Path(fresh).unlink()
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise UserError(
+                "The file surrogates.key is damaged.", "Delete it, then run: doppelgram build, doppelgram train."
+            )
+        return key
 
     @contextmanager
     def holding_login(self, what: str) -> Iterator[None]:
         """Hold the login for this process: two on one login lose updates. Raises UserError when another has it."""
         with (self.path / "login.lock").open("a+", encoding="utf-8") as file:
             (self.path / "login.lock").chmod(0o600)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            if not _locked(file):
                 file.seek(0)
                 other = file.read().strip() or "another command"
-                raise UserError(f"`{other}` is using this login.", "Stop it first (Ctrl-C there).") from error
+                raise UserError(f"`{other}` is using this login.", "Stop it first (Ctrl-C there).")
             file.truncate(0)
             file.write(f"doppelgram {what}")
             file.flush()
@@ -110,7 +124,22 @@ class Home:
     def is_held(self) -> bool:
         """Whether some process is using the login now."""
         try:
-            with self.holding_login("status"):
-                return False
-        except UserError:
+            with (self.path / "login.lock").open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
             return True
+        return False
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the lock. Somebody who only looks has it for a moment, so one refusal is not yet an answer."""
+    for _ in range(LOOKS):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False

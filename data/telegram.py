@@ -59,7 +59,7 @@ class Owner:
     name: str
 
 
-class Client(TelegramClient):  # type: ignore[misc]
+class Client(TelegramClient):
     """Telethon's client, which also counts how often it had to connect anew: updates may be missing since then, and
     Telethon itself does not ask for them."""
 
@@ -71,10 +71,11 @@ class Client(TelegramClient):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[Client]:
+async def connect(login: Login, *, updates: bool = False, patient: bool | None = None) -> AsyncIterator[Client]:
     """A connected client; disconnected at the end. Logged in or not: ask `owner_of`. Raises UserError.
 
-    `updates` makes it a live client, which also catches up on what happened while it was away.
+    `updates` makes it a live client, which also catches up on what happened while it was away. `patient` is whether it
+    tries for ever to connect, as a live client does if nothing else is said.
     """
     login.session.touch(mode=0o600, exist_ok=True)  # SQLite would create it readable by everybody
     logging.getLogger("telethon").setLevel(logging.CRITICAL)  # its lower levels may quote what was received
@@ -92,7 +93,7 @@ async def connect(login: Login, *, updates: bool = False) -> AsyncIterator[Clien
         sequential_updates=True,
         flood_sleep_threshold=0,
         raise_last_call_error=True,
-        connection_retries=None if updates else 2,
+        connection_retries=None if (updates if patient is None else patient) else 2,
         request_retries=2,
         retry_delay=1,
         timeout=10,

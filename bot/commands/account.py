@@ -65,7 +65,9 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
     attempt = desk.home.session.with_name("login.session")
     attempt.unlink(missing_ok=True)
     try:
-        async with telegram.connect(account.login_of(desk.settings, attempt), updates=phone is None) as client:
+        login = account.login_of(desk.settings, attempt)
+        # Only with updates does Telegram say that the QR code was scanned.
+        async with telegram.connect(login, updates=phone is None, patient=False) as client:
             if phone:
                 owner = await telegram.log_in_by_code(client, phone, _ask)
             else:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from bot import show
-from bot.commands.options import Chat, Json
+from bot.commands.options import Chat, Chats, Json
 from data.errors import ExitCode, UserError
 
 app = typer.Typer(help="Who allowed what: without a record nothing is pulled or learned.", no_args_is_help=True)
@@ -19,7 +19,7 @@ def grant(
         Literal["own", "chat"],
         typer.Option(help="own: only your words, the other side becomes marks. chat: the other person agreed to all."),
     ],
-    chat: Annotated[str | None, typer.Argument(metavar="[CHAT]", help="@username, id, phone or exact title.")] = None,
+    chats: Chats = None,
     every: Annotated[bool, typer.Option("--all", help="Every private chat without a record; scope own only.")] = False,
     how: Annotated[str | None, typer.Option(help="How they agreed, in your words.")] = None,
     as_json: Json = False,
@@ -33,25 +33,28 @@ def grant(
     from training.adapter import mark_stale
 
     wanted = Scope(scope)
-    if (chat is None) == (not every):
-        raise UserError("Name one CHAT, or give --all.", "doppelgram consent list shows what there is.", ExitCode.USAGE)
+    if bool(chats) == every:
+        raise UserError(
+            "Name the chats, or give --all.", "doppelgram consent list shows what there is.", ExitCode.USAGE
+        )
     if every and wanted is Scope.CHAT:
         raise UserError(
             "Nobody can agree for everybody: --all works with --scope own only.",
-            "Grant scope chat one by one, for the people who agreed.",
+            "Name the people who agreed, each of them.",
             ExitCode.USAGE,
         )
     with Desk.open() as desk:
         ledger, owner = Ledger(desk.archive), account.owner_of(desk.archive)
         active = ledger.active()
-        if chat is None:
-            chosen = [each for each in desk.archive.dialogs() if each.with_a_person and each.id not in active]
+        if chats:
+            chosen = list({found.id: found for chat in chats if (found := find(desk.archive, chat))}.values())
+            for dialog in chosen:
+                if not dialog.with_a_person:
+                    raise UserError(
+                        f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats can be allowed."
+                    )
         else:
-            chosen = [find(desk.archive, chat)]
-            if not chosen[0].with_a_person:
-                raise UserError(
-                    f"{chosen[0].title} is a {chosen[0].kind}, not a person.", "Only private chats can be allowed."
-                )
+            chosen = [each for each in desk.archive.dialogs() if each.with_a_person and each.id not in active]
         for dialog in chosen:
             ledger.grant(
                 dialog.id,
@@ -69,11 +72,10 @@ def grant(
         ]
     if as_json:
         show.data({"granted": [each.id for each in chosen], "scope": scope, "stale_adapters": stale})
-    elif chat is None:
-        show.say(f"{len(chosen)} chats: only your own words may be used. Next: doppelgram pull --all", "green")
-    else:
-        what = "the whole chat" if wanted is Scope.CHAT else "only your own words"
-        show.say(f"{show.plain(chosen[0].title)}: {what} may be used. Next: doppelgram pull", "green")
+        return
+    what = "the whole chat" if wanted is Scope.CHAT else "only your own words"
+    names = show.plain(chosen[0].title) if len(chosen) == 1 else f"{len(chosen)} chats"
+    show.say(f"{names}: {what} may be used. Next: doppelgram pull --all", "green")
 
 
 @app.command()

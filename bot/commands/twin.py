@@ -102,6 +102,8 @@ def run(as_json: Json = False) -> None:
         if not account.is_logged_in(desk):
             raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
         with desk.home.holding_login("run"):
+            # The live client tries for ever to connect; whether it can at all is found out before it begins.
+            asyncio.run(_look_in(desk))
             _warn_of_silence(desk)
             from bot import speaker
 
@@ -109,6 +111,13 @@ def run(as_json: Json = False) -> None:
             responder, adapter = speaker.responder(desk, desk.archive)
             show.say(f"Running with {adapter or 'the untuned base'}. Ctrl-C stops it; so does: doppelgram pause")
             asyncio.run(_run(desk, responder, adapter, as_json))
+
+
+async def _look_in(desk: "Desk") -> None:
+    from bot import account
+
+    async with account.logged_in(desk) as (client, _):
+        await account.refresh(desk, client)
 
 
 def _warn_of_silence(desk: "Desk") -> None:

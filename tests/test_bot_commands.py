@@ -1,0 +1,346 @@
+"""The road as a person walks it, process after process: pull, build, forget, wipe, and what may interrupt it."""
+
+import os
+import resource
+import signal
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.livedb import LiveDb
+from bot.policy import Mode
+from bot.suggestion import State, Suggestions
+from bot.unlock import OFFERS
+from data.archive import Archive
+from sandbox.box import Post
+from sandbox.server import Sandbox
+from sandbox.small import ALMA, BRUNO, CARLA, small_town
+from tests.terminal import Terminal, ended, everything_in, until
+
+NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(small_town()) as running:
+        yield running
+    assert not running.failures
+
+
+@pytest_asyncio.fixture
+async def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
+    """A home that is logged in, without any consent."""
+    shell = Terminal(tmp_path, sandbox)
+    (await shell.login()).ok()
+    return shell
+
+
+def agrees(terminal: Terminal, *contacts: int) -> bool:
+    """Whether the archive holds just what the server shows."""
+    assert terminal.sandbox
+    with closing(Archive(terminal.home / "archive.db")) as archive:
+        return all(
+            [(m.mine, m.text) for m in archive.messages(each)]
+            == [(line.mine, line.text) for line in terminal.sandbox.texts(each)]
+            for each in contacts
+        )
+
+
+def chatter(sandbox: Sandbox, count: int, text: str = "and then {}") -> None:
+    """Alma wrote a lot."""
+    start = sandbox.town.clock.now()
+    sandbox.town.remember(
+        Post(ALMA, sandbox.town.owner_id, start + timedelta(seconds=n), text.format(n)) for n in range(count)
+    )
+
+
+# --- consent first
+
+
+async def test_nothing_is_pulled_or_built_without_consent(terminal: Terminal, sandbox: Sandbox) -> None:
+    assert "consent grant" in (await terminal("pull", "Alma Reyes")).failed(7).err
+    assert "consent grant" in (await terminal("pull", "--all")).failed(7).err
+    assert "consent grant" in (await terminal("build")).failed(7).err
+    assert "not a person" in (await terminal("pull", "Weather")).failed(1).err
+    assert sandbox.journal.calls["GetHistoryRequest"] == 0
+
+
+async def test_pull_all_takes_the_consented_and_counts_the_others(terminal: Terminal, sandbox: Sandbox) -> None:
+    (await terminal("consent", "grant", "Bruno Okafor", "--scope", "own")).ok()
+    planned = (await terminal("pull", "--all", "--dry-run", "--json")).ok().json
+    assert (planned["chats"], planned["skipped_without_consent"]) == (1, 2)
+    assert [row["id"] for row in planned["would_pull"]] == [BRUNO]
+    assert sandbox.journal.calls["GetHistoryRequest"] == 0, "a dry run reads no history"
+    report = (await terminal("pull", "--all", "--json")).ok().json
+    wanted = {"chats", "skipped_without_consent", "new", "edited", "deleted", "seconds", "messages_per_second"}
+    assert wanted | {"requests", "flood_waits"} <= report.keys()
+    assert (report["chats"], report["skipped_without_consent"], report["new"]) == (1, 2, 12)
+    again = (await terminal("pull", "@brunookafor", "--json")).ok().json
+    assert (again["new"], again["edited"], again["deleted"], again["requests"]) == (0, 0, 0, 1)
+    assert agrees(terminal, BRUNO)
+
+
+async def test_since_must_be_a_day_and_holds_older_messages_back(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    assert "2024-01-31" in (await terminal("pull", "--all", "--since", "yesterday")).failed(2).err
+    assert (await terminal("pull", "--all", "--since", "2999-01-01", "--json")).ok().json["new"] == 0
+    assert (await terminal("pull", "--all", "--json")).ok().json["new"] == 145
+    assert agrees(terminal, ALMA, BRUNO, CARLA)
+
+
+async def test_build_then_train_asks_for_what_is_missing(terminal: Terminal) -> None:
+    assert "doppelgram build" in (await terminal("train")).failed(1).err
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    assert "doppelgram pull" in (await terminal("build")).failed(1).err
+    (await terminal("pull", "--all")).ok()
+    report = (await terminal("build", "--json")).ok().json
+    assert {"messages", "kept", "dropped", "samples", "turns", "tokens", "split"} <= report.keys()
+    assert report["messages"] == 145 == report["kept"] + sum(report["dropped"].values())
+    assert {"train", "validation", "test"} <= report["split"].keys()
+    assert (await terminal("build", "--json")).ok().json == report, "the same messages make the same dataset"
+    assert (await terminal("status", "--json")).json["next"] == "doppelgram train"
+    (await terminal("consent", "revoke", "Alma Reyes")).ok()
+    assert "doppelgram build" in (await terminal("train")).failed(7).err
+    assert "no adapter" not in (await terminal("evaluate")).failed(7).err
+
+
+# --- interruptions
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+async def test_a_pull_that_is_stopped_in_the_middle_goes_on_and_loses_nothing(
+    terminal: Terminal, sandbox: Sandbox, how: signal.Signals
+) -> None:
+    chatter(sandbox, 450)
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    first, second = sandbox.faults.hold("GetHistory"), sandbox.faults.hold("GetHistory")
+    process = await terminal.start("pull", "Alma Reyes", "--json")
+    await first.reached.wait()
+    first.release()
+    await second.reached.wait()
+    meanwhile = (await terminal("pull", "--all")).failed(1)
+    assert "doppelgram pull" in meanwhile.err, "the other command that has the login is named"
+    assert (await terminal("status", "--json")).ok().json["messages"] == 100
+    process.send_signal(how)
+    stopped = await ended(process)
+    second.release()
+    if how is signal.SIGINT:
+        assert (stopped.code, stopped.out) == (130, "")
+        assert "Stopped. Run the same command to go on." in stopped.err
+        assert "Traceback" not in stopped.err
+    with closing(sqlite3.connect(terminal.home / "archive.db")) as archive:
+        assert archive.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    report = (await terminal("pull", "--all", "--json")).ok().json
+    assert report["new"] == 145 + 450 - 100, "what was there is not fetched again"
+    assert agrees(terminal, ALMA, BRUNO, CARLA)
+
+
+async def test_ctrl_c_at_a_question_ends_the_login_and_leaves_none(tmp_path: Path, sandbox: Sandbox) -> None:
+    shell = Terminal(tmp_path, sandbox)
+    phone = sandbox.town.owner.phone or ""
+    process = await shell.start("login", "--phone", f"+{phone}")
+    await until(lambda: phone in sandbox.codes)
+    process.send_signal(signal.SIGINT)
+    assert (await process.wait()) == 130
+    assert process.stderr
+    assert "Traceback" not in (await process.stderr.read()).decode()
+    assert not list(shell.home.glob("*.session*"))
+
+
+async def test_a_long_flood_wait_has_its_own_exit_code(terminal: Terminal, sandbox: Sandbox) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    sandbox.faults.flood("GetHistory", 3600)
+    assert "wait until" in (await terminal("pull", "--all")).failed(6).err
+
+
+async def test_a_full_disk_is_a_sentence_and_nothing_is_lost(terminal: Terminal, sandbox: Sandbox) -> None:
+    """No file of the process may grow past a limit: for the program it is as if the disk were full."""
+    chatter(sandbox, 800, "a rather long line, so that the archive grows past what this disk has room for: {}")
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    (await terminal("pull", "Bruno Okafor")).ok()
+
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, 120_000))
+
+    failed = await terminal("pull", "--all", before=small_disk)
+    assert "disk" in failed.failed(1).err
+    assert "Traceback" not in failed.err
+    assert agrees(terminal, BRUNO)
+    (await terminal("pull", "--all")).ok()
+    assert agrees(terminal, ALMA, BRUNO, CARLA)
+
+
+@pytest.mark.parametrize("where", [0, 4096 * 3])
+async def test_a_damaged_archive_is_a_sentence_everywhere(terminal: Terminal, where: int) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    (await terminal("pull", "--all")).ok()
+    archive = terminal.home / "archive.db"
+    with archive.open("r+b") as file:
+        file.seek(where)
+        file.write(b"\xff" * 4096 * 4)
+    doctor = (await terminal("doctor", "--json")).failed(5)
+    assert [check["name"] for check in doctor.json["checks"] if not check["ok"]] == ["archive"]
+    for words in (("status",), ("build",), ("pull", "--all"), ("chats",), ("forget", "Alma Reyes")):
+        shown = await terminal(*words)
+        assert "Traceback" not in shown.err, words
+        assert shown.code in (0, 1), words
+    (await terminal("build")).failed(1)
+
+
+# --- private by construction
+
+
+async def test_every_file_is_the_owners_alone_whatever_the_umask(tmp_path: Path, sandbox: Sandbox) -> None:
+    shell = Terminal(tmp_path / "open", sandbox)
+    before = os.umask(0)
+    try:
+        (await shell.login()).ok()
+        (await shell("consent", "grant", "--all", "--scope", "own")).ok()
+        (await shell("pull", "--all")).ok()
+        (await shell("build")).ok()
+        (await shell("chats", "set", "Carla", "--mode", "draft")).ok()
+    finally:
+        os.umask(before)
+    for path in (shell.home, *shell.home.rglob("*")):
+        wanted = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+    assert next(c for c in (await shell("doctor", "--json")).json["checks"] if c["name"] == "home folder")["ok"]
+    (shell.home / "archive.db").chmod(0o644)
+    doctor = (await shell("doctor", "--json")).failed(5)
+    assert next(c for c in doctor.json["checks"] if c["name"] == "home folder")["fix"].startswith("chmod")
+
+
+async def test_forget_leaves_no_word_of_the_chat_in_any_file(terminal: Terminal, sandbox: Sandbox) -> None:
+    marks = [f"zebrawood-{n}" for n in range(300)]
+    for mark in marks:
+        await sandbox.say(ALMA, sandbox.town.owner_id, f"my secret is {mark}")
+        await sandbox.say(sandbox.town.owner_id, ALMA, f"{mark}? noted")
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
+    (await terminal("pull", "--all")).ok()
+    (await terminal("build")).ok()
+    _suggest(terminal.home, ALMA, "about zebrawood-live")
+    _suggest(terminal.home, BRUNO, "about bruno")
+    assert b"zebrawood" in everything_in(terminal.home)
+    planned = (await terminal("forget", "Alma Reyes", "--json")).ok().json
+    assert planned["removed"]["messages"] == 730
+    assert planned["removed"]["suggestions"] == 1
+    assert planned["removed"]["dataset"]
+    left = everything_in(terminal.home)
+    assert b"zebrawood" not in left
+    assert b"about bruno" in left, "the other chats are untouched"
+    assert agrees(terminal, BRUNO, CARLA)
+    assert not (terminal.home / "dataset").exists()
+    assert (await terminal("forget", str(ALMA), "--json")).ok().json["removed"]["messages"] == 0, "twice is once"
+    assert (await terminal("consent", "list", "--json")).json[-1]["revoked_at"], "and its consent has ended"
+    (await terminal("pull", str(ALMA))).failed(7)
+
+
+async def test_wipe_leaves_nothing_and_ends_the_login_on_the_server(terminal: Terminal, sandbox: Sandbox) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    (await terminal("pull", "--all")).ok()
+    (await terminal("build")).ok()
+    (await terminal("chats", "set", "Carla", "--mode", "draft")).ok()
+    _suggest(terminal.home, CARLA, "hi")
+    (terminal.home / "holiday.jpg").write_bytes(b"not ours")
+    (await terminal("wipe")).failed(2)
+    assert (terminal.home / "archive.db").exists()
+    done = (await terminal("wipe", "--yes", "--json")).ok().json
+    assert (done["left"], done["login_ended"]) == (["holiday.jpg"], True)
+    assert [path.name for path in terminal.home.iterdir()] == ["holiday.jpg"]
+    assert "logout" in [event.kind for event in sandbox.journal.events]
+    (terminal.home / "holiday.jpg").unlink()
+    (await terminal("wipe", "--yes")).ok()
+    assert not terminal.home.exists()
+
+
+async def test_wipe_works_when_telegram_cannot_be_reached_and_says_so(terminal: Terminal, sandbox: Sandbox) -> None:
+    await sandbox.stop()
+    done = (await terminal("wipe", "--yes", "--json")).ok().json
+    assert done["login_ended"] is False
+    assert not terminal.home.exists()
+
+
+async def test_wipe_refuses_while_another_command_has_the_login(terminal: Terminal, sandbox: Sandbox) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    hold = sandbox.faults.hold("GetHistory")
+    process = await terminal.start("pull", "--all")
+    await hold.reached.wait()
+    assert "doppelgram pull" in (await terminal("wipe", "--yes")).failed(1).err
+    assert (await terminal("status", "--json")).ok().json["running"]
+    hold.release()
+    (await ended(process)).ok()
+    assert agrees(terminal, ALMA, BRUNO, CARLA)
+
+
+# --- what the owner decides
+
+
+async def test_revoking_cancels_what_waits_and_switches_off_at_once(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
+    (await terminal("chats", "set", "Alma Reyes", "--mode", "ask")).ok()
+    _suggest(terminal.home, ALMA, "on my way")
+    assert (await terminal("status", "--json")).json["pending"] == 1
+    assert (await terminal("consent", "revoke", "Alma Reyes", "--json")).ok().json["cancelled"] == 1
+    status = (await terminal("status", "--json")).json
+    assert (status["pending"], status["mode_counts"], status["consented"]) == (0, {"off": 1}, 0)
+
+
+async def test_twenty_decisions_with_four_in_five_accepted_unlock_auto(terminal: Terminal) -> None:
+    for number in range(OFFERS):
+        _suggest(terminal.home, ALMA, f"reply {number}", State.APPROVED if number % 5 else State.SKIPPED)
+    (await terminal("chats", "set", "Alma Reyes", "--mode", "auto")).ok()
+    _suggest(terminal.home, ALMA, "one more", State.SKIPPED)
+    (await terminal("chats", "set", "Alma Reyes", "--mode", "auto")).failed(1)
+
+
+async def test_review_by_flags(terminal: Terminal) -> None:
+    numbers = [_suggest(terminal.home, each, f"hello {each}") for each in (ALMA, BRUNO, CARLA)]
+    rows = (await terminal("review", "--json")).ok().json
+    assert (rows[0]["id"], rows[0]["chat"], rows[0]["texts"]) == (numbers[0], "Alma Reyes", [f"hello {ALMA}"])
+    assert (await terminal("review", "--approve", str(numbers[0]), "--json")).ok().json["decision"] == "approved"
+    (await terminal("review", "--approve", str(numbers[0]))).failed(1)
+    (await terminal("review", "--edit", str(numbers[1]))).failed(2)
+    (await terminal("review", "--edit", str(numbers[1]), "--text", "hi", "--text", "there")).ok()
+    (await terminal("review", "--skip", str(numbers[2]))).ok()
+    assert (await terminal("review", "--json")).ok().json == []
+    with closing(LiveDb(terminal.home / "live.db")) as live:
+        edited = Suggestions(live).get(numbers[1])
+    assert edited
+    assert (edited.state, edited.final) == (State.EDITED, ("hi", "there"))
+
+
+async def test_try_and_run_need_the_other_sides_consent(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    assert "--scope chat" in (await terminal("try", "Alma Reyes", "hi")).failed(7).err
+    assert "people only" in (await terminal("try", "Weather", "hi")).failed(1).err
+
+
+def _suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED) -> int:
+    """A suggestion that waits, or was decided on."""
+    with closing(LiveDb(home / "live.db")) as live:
+        suggestions = Suggestions(live)
+        (upto,) = live.db.execute("SELECT coalesce(max(upto_id), 100000) + 1 FROM suggestions").fetchone()
+        made = suggestions.add(
+            dialog_id=dialog_id,
+            upto_id=upto,
+            attempt=0,
+            mode=Mode.ASK,
+            texts=[text],
+            confidence=None,
+            outcome="pass",
+            reasons=[],
+            adapter="test",
+            now=NOW,
+        )
+        moved = suggestions.move(made, State.OFFERED, NOW, surface="review")
+        assert moved
+        if state is not State.OFFERED:
+            assert suggestions.move(moved, state, NOW, surface="terminal")
+        return made.id

@@ -1,0 +1,88 @@
+"""The doctor: what it looks at, and that each failure comes with the one thing that mends it."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from bot import doctor
+from bot.desk import Desk
+from bot.doctor import Check
+from bot.home import Home
+from bot.settings import ModelSettings, Settings, TelegramSettings
+
+
+@pytest.fixture
+def listening() -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def examine(path: Path, **settings: Any) -> dict[str, Check]:
+    given: dict[str, Any] = {"api_id": 1, "api_hash": SecretStr("s3cr3t"), "model": ModelSettings(base="smollm2")}
+    made = Settings(home=path, **(given | settings))
+    return {check.name: check for check in doctor.examine(Desk(made, Home.at(path)))}
+
+
+def test_a_ready_machine_passes_every_check(tmp_path: Path, listening: str) -> None:
+    checks = examine(tmp_path / "home", telegram=TelegramSettings(server=listening))
+    assert [check for check in checks.values() if not check.ok] == []
+
+
+def test_what_is_not_set_is_named_with_the_place_where_it_comes_from(tmp_path: Path) -> None:
+    checks = examine(tmp_path / "home", api_id=None, api_hash=None)
+    assert not checks["settings"].ok
+    assert "my.telegram.org" in checks["settings"].fix
+    assert checks["server"].ok, "without settings nobody is asked"
+
+
+def test_a_server_that_does_not_answer_is_found_out_quickly(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        checks = examine(tmp_path / "home", telegram=TelegramSettings(server=address))
+    assert not checks["server"].ok
+    assert address in checks["server"].detail
+
+
+def test_files_that_others_can_read_are_named(tmp_path: Path, listening: str) -> None:
+    home = Home.at(tmp_path / "home")
+    home.dataset.mkdir(mode=0o700)
+    (home.dataset / "train.jsonl").touch(mode=0o600)
+    (home.dataset / "train.jsonl").chmod(0o640)
+    check = examine(home.path, telegram=TelegramSettings(server=listening))["home folder"]
+    assert not check.ok
+    assert "train.jsonl" in check.detail
+    assert "chmod" in check.fix
+
+
+@pytest.mark.parametrize(("file", "name"), [("archive", "archive"), ("live", "live store"), ("session", "login")])
+def test_a_damaged_store_is_found(tmp_path: Path, listening: str, file: str, name: str) -> None:
+    home = Home.at(tmp_path / "home")
+    getattr(home, file).touch(mode=0o600)
+    getattr(home, file).write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
+    check = examine(home.path, telegram=TelegramSettings(server=listening))[name]
+    assert not check.ok
+    assert check.fix
+
+
+def test_a_base_model_that_is_not_there_is_found(tmp_path: Path, listening: str) -> None:
+    (tmp_path / "model").mkdir()
+    server = TelegramSettings(server=listening)
+    checks = examine(tmp_path / "home", telegram=server, model=ModelSettings(base=str(tmp_path / "model")))
+    assert not checks["base model"].ok
+    (tmp_path / "model" / "model.safetensors").touch()
+    checks = examine(tmp_path / "home", telegram=server, model=ModelSettings(base=str(tmp_path / "model")))
+    assert checks["base model"].ok
+
+
+def test_telemetry_of_the_libraries_is_off(tmp_path: Path, listening: str) -> None:
+    assert examine(tmp_path / "home", telegram=TelegramSettings(server=listening))["telemetry"].ok
+
+
+def test_no_check_shows_the_api_hash(tmp_path: Path, listening: str) -> None:
+    checks = examine(tmp_path / "home", telegram=TelegramSettings(server=listening))
+    assert not any("s3cr3t" in f"{check}" for check in checks.values())
