@@ -36,6 +36,14 @@ class Sample:
     transcript: Transcript
     fresh: int = 0
 
+    def last_exchange(self) -> tuple[Transcript, Turn] | None:
+        """The last own turn that answers somebody, and all that stood before it; None when there is none."""
+        turns = self.transcript.turns
+        for index in range(len(turns) - 1, 0, -1):
+            if turns[index].target and not turns[index - 1].mine:
+                return Transcript(turns[:index]), turns[index]
+        return None
+
     def to_json(self) -> str:
         """One line of the dataset."""
         turns = [

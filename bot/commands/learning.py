@@ -115,11 +115,14 @@ def _figures(result: "TrainResult") -> dict[str, Any]:
     }
 
 
-def _measure(desk: "Desk", model: "LanguageModel", adapter: "Adapter") -> dict[str, Any]:
-    """Held-out losses of base and adapter, written into the adapter's card, and the table of its confidence."""
+def _measure(
+    desk: "Desk", model: "LanguageModel", adapter: "Adapter", most: int = SCORED, side_by_side: int = 0
+) -> dict[str, Any]:
+    """Held-out losses of base and adapter, written into the adapter's card, and the table of its confidence, which
+    holds for the quantization it was measured with."""
     from data import samples
     from training import adapter as adapters
-    from training import confidence, evaluate
+    from training import confidence, evaluate, examples
     from training.generate import Generator
 
     show.say("Measuring on held-out conversations ...")
@@ -127,11 +130,11 @@ def _measure(desk: "Desk", model: "LanguageModel", adapter: "Adapter") -> dict[s
     held_out = samples.read(desk.home.dataset, "test")
     controls = samples.read(desk.home.dataset, "controls")
     try:
-        compared = evaluate.compare(model, held_out, max_samples=SCORED, seed=seed)
+        compared = evaluate.compare(model, held_out, max_samples=most, seed=seed)
     except ValueError:
         show.say("The dataset is too small to hold anything out, so there is no figure.")
         return {}
-    gain = evaluate.own_gain(model, compared, controls, seed=seed)
+    gain = evaluate.own_gain(model, compared, controls, samples_each=max(1, most // 10), seed=seed)
     table = confidence.measure(
         Generator(model),
         model.identity.quantization,
@@ -143,10 +146,22 @@ def _measure(desk: "Desk", model: "LanguageModel", adapter: "Adapter") -> dict[s
     if table:
         table.save(adapter.folder)
     adapters.update(adapter, losses={"base": compared.loss_base, "adapter": compared.loss_adapter})
-    return compared.as_json() | {"own_gain": gain.as_json(), "confidence": table is not None}
+    shown = examples.side_by_side(model, held_out, side_by_side, seed=seed) if side_by_side else []
+    return compared.as_json() | {
+        "own_gain": gain.as_json(),
+        "confidence": table is not None,
+        "quantization": model.identity.quantization,
+        "examples": [example.as_json() for example in shown],
+    }
 
 
-def evaluate(as_json: Json = False) -> None:
+def evaluate(
+    most: Annotated[int, typer.Option("--samples", min=1, help="Held-out windows to score.")] = SCORED,
+    side_by_side: Annotated[
+        int, typer.Option("--examples", min=0, help="Contexts answered by base and twin, beside the real reply.")
+    ] = 3,
+    as_json: Json = False,
+) -> None:
     """How much like you: held-out loss of base and adapter side by side, and against other people."""
     from bot.chosen import chosen
     from bot.desk import Desk
@@ -159,11 +174,17 @@ def evaluate(as_json: Json = False) -> None:
         from bot import speaker
 
         show.say("Loading the model ...")
-        report = {"adapter": adapter.card.name} | _measure(desk, speaker.load_model(desk, adapter), adapter)
+        model = speaker.load_model(desk, adapter)
+        report = {"adapter": adapter.card.name} | _measure(desk, model, adapter, most, side_by_side)
     if as_json:
         show.data(report)
         return
     show.table(("figure", "value"), [(name, value) for name, value in _rows(report)])
+    for example in report.get("examples", ()):
+        show.line("")
+        for side in ("they", "real", "base", "twin"):
+            for text in example[side]:
+                show.line(f"{side:>5}  {show.plain(text)}")
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:

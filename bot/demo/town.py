@@ -1,0 +1,58 @@
+"""The demo's Telegram: the sandbox, in a thread of this process, so that the demo can be the contacts' hands."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, Self
+
+from data.errors import ExitCode, UserError
+
+
+class TownHall:
+    """A running sandbox with the corpus town. Everything else reaches it over TCP, as it would reach Telegram."""
+
+    def __init__(self) -> None:
+        try:
+            from sandbox.cast import corpus_town
+            from sandbox.server import Sandbox
+
+            self.sandbox = Sandbox(corpus_town())
+        except ImportError as error:
+            raise UserError(
+                f"The demo's chats are not installed ({error.name} is missing).",
+                "Run: make demo, or: pip install 'doppelgram[demo]'",
+                ExitCode.CONFIGURATION,
+            ) from error
+        self.town = self.sandbox.town
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sandbox", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.do(self.sandbox.start())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.do(self.sandbox.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def do(self, act: Coroutine[Any, Any, Any]) -> Any:
+        """Let something happen in the town, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(act, self._loop).result(60)
+
+    def say(self, contact_id: int, text: str) -> int:
+        """A contact writes to the owner."""
+        return int(self.do(self.sandbox.say(contact_id, self.town.owner_id, text)))
+
+    @property
+    def delivered(self) -> list[Any]:
+        """What the twin's login delivered to contacts, as the server saw it."""
+        return [
+            each
+            for each in self.sandbox.journal.deliveries
+            if each.sender_id == self.town.owner_id
+            and each.peer_id != self.town.owner_id
+            and each.via_session is not None
+        ]
