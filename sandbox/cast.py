@@ -1,8 +1,8 @@
 """A town cast from a real corpus: PyPI's `chitchat-dataset`, two-person chats of 2018 with bursts and timestamps.
 
 The owner is one of the corpus's most talkative people; each partner becomes one contact, and all that the two ever
-wrote to each other becomes their private chat. Times are moved by whole weeks, so weekdays and hours stay true. The last
-tenth of the conversations stays off the town: it is how things really went on. Texts are read from the installed
+wrote to each other becomes their private chat. Times are moved by whole weeks, so weekdays and hours stay true. The
+last tenth of the conversations stays off the town: it is how things really went on. Texts are read from the installed
 package and never stored anywhere else.
 """
 

@@ -8,7 +8,7 @@ LIFE = 300.0
 DIGITS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Code:
     """The newest code for a number. `hash` ties a sign-in to this sending of it."""
 
@@ -16,6 +16,7 @@ class Code:
     digits: str
     hash: str
     sent_at: datetime
+    used: bool = False
 
     def expired(self, now: datetime) -> bool:
         """Whether it came too late."""

@@ -74,7 +74,7 @@ class Host(Hub):
 
     async def accept_qr(self, account_id: int | None = None) -> None:
         """Scan the newest QR code shown by a waiting client, as the account's phone would. Raises LookupError."""
-        waiting = [login for login in self.logins.values() if login.token and login.account_id is None]
+        waiting = [login for login in self.logins.values() if login.token and login.accepted is None]
         if not waiting:
             raise LookupError("no client shows a QR code")
         self.accept_token(waiting[-1].token or b"", account_id or self.town.owner_id)
@@ -82,9 +82,9 @@ class Host(Hub):
     def accept_token(self, token: bytes, account_id: int) -> Login:
         """Tie the client that shows a token to an account, and tell that client. Raises Refusal."""
         login = next((login for login in self.logins.values() if login.token == token), None)
-        if login is None or login.account_id is not None:
+        if login is None or login.accepted is not None:
             raise Refusal(400, "AUTH_TOKEN_INVALIDX")
-        login.half = account_id
+        login.accepted = account_id
         for session in [s for s in self.open_sessions if s.login is login]:
             session.push(types.UpdateShort(types.UpdateLoginToken(), self.town.clock.now()))
         return login

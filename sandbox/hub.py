@@ -13,7 +13,7 @@ from telethon.tl import types
 from sandbox.box import Post
 from sandbox.codes import Code
 from sandbox.faults import Faults
-from sandbox.journal import Delivery, Event, Journal
+from sandbox.journal import Asked, Delivery, Event, Journal
 from sandbox.session import Login, Session
 from sandbox.town import Town
 from sandbox.view import View
@@ -46,6 +46,11 @@ class Hub:
     def calls(self) -> Counter[str]:
         """How often each request was made, by class name."""
         return self.journal.calls
+
+    @property
+    def requests(self) -> list[Asked]:
+        """The same requests one by one, with their times and logins."""
+        return self.journal.requests
 
     def sessions(self, account_id: int) -> list[Session]:
         """The open sessions of an account."""

@@ -26,11 +26,13 @@ BIG = 512
 
 @dataclass(slots=True, eq=False)
 class Login:
-    """One auth key and whose account it may act for. `half` has shown a code and still owes the password."""
+    """One auth key and whose account it may act for. `half` has shown a code and still owes the
+    password; `accepted` is who scanned the QR code of its `token`."""
 
     key: bytes
     account_id: int | None = None
     half: int | None = None
+    accepted: int | None = None
     token: bytes | None = None
     challenge: Challenge | None = None
     device: str = ""

@@ -1,4 +1,4 @@
-"""Chats in the sandbox, seen by the real Telethon: the list, the history, sending, and what other logins learn of it."""
+"""Chats in the sandbox, seen by the real Telethon: the list, history, sending, and what other logins learn."""
 
 from collections.abc import AsyncIterator
 
@@ -308,6 +308,12 @@ async def test_group_messages_reach_every_member(sandbox: Sandbox, join: Join) -
     await owner.send_message(group.input_entity, "rain or not")
     heard = await ears.next()
     assert (heard.is_group, heard.sender_id, heard.raw_text) == (True, OWNER, "rain or not")
+
+
+async def test_a_client_that_wants_no_updates_is_sent_none(sandbox: Sandbox, join: Join) -> None:
+    await join(phone_of(sandbox), receive_updates=False)
+    await join(phone_of(sandbox))
+    assert [session.wants_updates for session in sandbox.sessions(OWNER)] == [False, True]
 
 
 def _marked(peer: types.PeerUser | types.PeerChat | types.PeerChannel) -> int:

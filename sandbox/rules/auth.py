@@ -52,7 +52,7 @@ def sign_in(call: Call, request: functions.auth.SignInRequest) -> Any:
     account = call.town.by_phone(code.phone)
     if account is None:
         return types.auth.AuthorizationSignUpRequired()
-    del call.sandbox.codes[code.phone]
+    code.used = True
     return _enter(call, account)
 
 
@@ -94,7 +94,7 @@ def get_password(call: Call, _request: functions.account.GetPasswordRequest) -> 
 def log_out(call: Call, _request: functions.auth.LogOutRequest) -> types.auth.LoggedOut:
     """End this login. The key stays, but is nobody's."""
     acts.note(call.sandbox, "logout", call.me, None, call.session)
-    call.login.account_id = call.login.half = call.login.token = None
+    call.login.account_id = None
     return types.auth.LoggedOut()
 
 
@@ -133,9 +133,8 @@ def accept_token(call: Call, request: functions.auth.AcceptLoginTokenRequest) ->
 
 def _token(call: Call) -> Any:
     login = call.login
-    if login.half is not None:
-        entered = _enter(call, call.town.accounts[login.half])
-        return types.auth.LoginTokenSuccess(entered)
+    if login.accepted is not None:
+        return types.auth.LoginTokenSuccess(_enter(call, call.town.accounts[login.accepted]))
     login.token = os.urandom(32)
     expires = datetime.fromtimestamp(time.time() + TOKEN_LIFE, UTC)
     return types.auth.LoginToken(expires=expires, token=login.token)
@@ -159,7 +158,7 @@ def _new_code(call: Call, phone: str) -> types.auth.SentCode:
 def _code(call: Call, request: Any) -> Code:
     phone = "".join(c for c in request.phone_number if c.isdigit())
     code = call.sandbox.codes.get(phone)
-    if code is None or code.hash != request.phone_code_hash:
+    if code is None or code.used or code.hash != request.phone_code_hash:
         raise bad("PHONE_CODE_EXPIRED")
     return code
 
@@ -173,8 +172,8 @@ def _enter(call: Call, account: Account) -> types.auth.Authorization:
 
 def _admit(call: Call, account: Account) -> types.auth.Authorization:
     login = call.login
-    login.account_id, login.half, login.token, login.challenge = account.id, None, None, None
-    login.created = call.town.clock.now()
+    login.account_id, login.created = account.id, call.town.clock.now()
+    login.half = login.accepted = login.token = login.challenge = None
     acts.note(call.sandbox, "login", account.id, None, call.session)
     return types.auth.Authorization(View(call.town, account.id).user(account.id))
 
