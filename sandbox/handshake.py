@@ -28,7 +28,7 @@ PRIME = int(
 )
 """The 2048-bit safe prime that Telegram's servers use, for the key exchange and for passwords."""
 GENERATOR = 3
-FACTORS = (1_229_739_323, 1_402_015_859)
+FACTORS = (65_537, 65_539)
 
 
 class HandshakeError(Exception):
