@@ -5,13 +5,13 @@ from datetime import timedelta
 from functools import cache
 
 import pytest
-import training_models as models
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data import transcript
 from data.samples import Sample
 from data.transcript import Transcript, reply_text, split_reply
+from tests import training_models as models
 from training.encode import Encoder, Kind
 
 TEXT = st.text(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-import training_models as models
 
 from data.errors import UserError
+from tests import training_models as models
 from training import adapter, packing, train
 from training.encode import Encoder, Kind
 from training.loss import token_losses

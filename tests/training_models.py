@@ -36,8 +36,11 @@ CHAT = (
 
 @cache
 def real() -> LanguageModel:
-    """The demo's base in fp32. Whoever puts an adapter on takes it off again."""
-    return model.load("smollm2", MODELS, "none")
+    """The demo's base in fp32, on one thread: two that wait for each other crawl on a machine that is busy.
+
+    Whoever puts an adapter on takes it off again.
+    """
+    return model.load("smollm2", MODELS, "none", threads=1)
 
 
 def tokenizer() -> Any:

@@ -140,12 +140,13 @@ def attach(model: "LanguageModel", folder: Path) -> Adapter:
     adapter = read(folder)
     check(adapter, model.identity)
     config = LoraConfig.from_pretrained(str(folder))
-    config.base_model_name_or_path = model.causal.name_or_path  # where the base lies here; `check` compared what it is
+    config.base_model_name_or_path = None  # peft would compare paths; `check` compared what really counts
     with peft_warnings():
         model.adapted = get_peft_model(model.causal, config)
         outcome = set_peft_model_state_dict(model.adapted, load_file(folder / WEIGHTS))
     missing = [key for key in outcome.missing_keys if "lora_" in key]
     if missing or outcome.unexpected_keys:
+        detach(model)
         raise UserError(f"The adapter {adapter.card.name} is damaged.", "Train again.", ExitCode.CONFIGURATION)
     model.causal.requires_grad_(False)
     model.causal.eval()

@@ -1,0 +1,127 @@
+"""Generation: repeatable, cancellable, and the same with or without what the cache remembers."""
+
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+
+from data.samples import Sample
+from data.transcript import Transcript
+from tests import training_models as models
+from training.evaluate import held_out
+from training.generate import Generator
+from training.model import LanguageModel
+
+CONTEXT = models.chat(models.CHAT[:-1])
+GROWN = models.chat((*models.CHAT, (False, "soup is ready"), (False, "where are you")))
+
+
+@cache
+def tiny() -> LanguageModel:
+    return models.tiny()
+
+
+def test_the_same_seed_gives_the_same_replies_and_another_seed_others() -> None:
+    first, again = (Generator(tiny()).reply(CONTEXT, 2, seed=5, max_tokens=12) for _ in range(2))
+    assert first == again
+    assert Generator(tiny()).reply(CONTEXT, 2, seed=6, max_tokens=12) != first
+    assert first[0].texts != first[1].texts
+
+
+def test_generation_leaves_the_global_random_state_alone() -> None:
+    before = torch.random.get_rng_state()
+    Generator(tiny()).reply(CONTEXT, 2, seed=5, max_tokens=4)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_candidate_does_not_depend_on_how_many_others_there_are() -> None:
+    three = Generator(tiny()).reply(CONTEXT, 3, seed=5, max_tokens=12)
+    one = Generator(tiny()).reply(CONTEXT, 1, seed=5, max_tokens=12)
+    assert three[0].texts == one[0].texts
+
+
+def test_a_grown_chat_read_from_the_cache_gives_the_replies_of_a_fresh_one() -> None:
+    kept, fresh = Generator(tiny()), Generator(tiny())
+    kept.reply(CONTEXT, 1, seed=1, dialog=3, max_tokens=4)
+    before = kept.read_tokens
+    cached = kept.reply(GROWN, 2, seed=9, dialog=3, max_tokens=16)
+    whole = fresh.reply(GROWN, 2, seed=9, dialog=3, max_tokens=16)
+    assert [c.texts for c in cached] == [c.texts for c in whole]
+    assert [c.logprob_mean for c in cached] == pytest.approx([c.logprob_mean for c in whole], abs=1e-4)
+    assert kept.read_tokens - before < fresh.read_tokens / 3
+
+
+def test_an_edited_message_is_read_again_from_where_it_differs() -> None:
+    kept = Generator(tiny())
+    kept.reply(GROWN, 1, seed=1, max_tokens=2)
+    last = replace(CONTEXT.turns[-1], texts=("no wait, i forgot something",))
+    edited = Transcript((*CONTEXT.turns[:-1], last))
+    cached = kept.reply(edited, 2, seed=4, max_tokens=12)
+    assert [c.texts for c in cached] == [c.texts for c in Generator(tiny()).reply(edited, 2, seed=4, max_tokens=12)]
+
+
+def test_asking_again_reads_one_token() -> None:
+    kept = Generator(tiny())
+    kept.reply(CONTEXT, 1, seed=1, max_tokens=2)
+    before = kept.read_tokens
+    kept.reply(CONTEXT, 1, seed=2, max_tokens=2)
+    assert kept.read_tokens - before == 1
+
+
+def test_the_oldest_caches_make_room() -> None:
+    small = Generator(tiny(), memory_tokens=1)
+    small.reply(CONTEXT, 1, seed=1, dialog=1, max_tokens=2)
+    small.reply(GROWN, 1, seed=1, dialog=2, max_tokens=2)
+    before = small.read_tokens
+    small.reply(CONTEXT, 1, seed=1, dialog=1, max_tokens=2)
+    assert small.read_tokens - before > 50
+
+
+def test_stop_ends_generation_before_the_next_token() -> None:
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 4
+
+    generator = Generator(tiny())
+    assert generator.reply(CONTEXT, 2, seed=1, max_tokens=50, stop=stop) == ()
+    assert asked == 5
+    cached = generator.reply(CONTEXT, 2, seed=1, max_tokens=8)
+    assert [c.texts for c in cached] == [c.texts for c in Generator(tiny()).reply(CONTEXT, 2, seed=1, max_tokens=8)]
+
+
+def test_a_stopped_reading_leaves_a_cache_that_can_be_used() -> None:
+    long = models.chat(((False, "well " * 400), *models.CHAT[1:-1]))
+    answers = iter([False, True])
+    generator = Generator(tiny())
+    assert generator.reply(long, 1, seed=1, max_tokens=4, stop=lambda: next(answers)) == ()
+    cached = generator.reply(long, 1, seed=1, max_tokens=8)
+    assert [c.texts for c in cached] == [c.texts for c in Generator(tiny()).reply(long, 1, seed=1, max_tokens=8)]
+
+
+def test_no_reply_holds_a_control_token_an_empty_message_or_no_message() -> None:
+    for candidate in Generator(tiny()).reply(CONTEXT, 6, seed=3, max_tokens=30, temperature=3.0, top_p=1.0):
+        assert candidate.texts
+        assert all(text.strip() == text != "" for text in candidate.texts)
+        assert not any("<|" in text for text in candidate.texts)
+
+
+def test_the_real_model_ends_a_turn_or_is_marked_unfinished() -> None:
+    (cut,) = Generator(models.real()).reply(CONTEXT, 1, seed=1, max_tokens=3)
+    assert not cut.finished
+    assert cut.tokens == 3
+    replies = Generator(models.real()).reply(CONTEXT, 4, seed=1, max_tokens=60)
+    assert any(reply.finished and reply.tokens < 60 for reply in replies)
+    assert all(reply.logprob_mean < 0 for reply in replies)
+
+
+def test_a_candidates_log_probability_is_that_of_scoring_its_text() -> None:
+    """Generation and evaluation measure one quantity: else a confidence would compare two different things."""
+    replies = Generator(models.real()).reply(CONTEXT, 4, seed=1, max_tokens=60)
+    made = next(reply for reply in replies if reply.finished)
+    answered = Sample(7, models.chat((*models.CHAT[:-1], *((True, text) for text in made.texts))), len(CONTEXT.turns))
+    (scored,) = held_out(models.real(), [answered])
+    assert scored.turns[0] == pytest.approx(made.logprob_mean, abs=0.02)
