@@ -144,6 +144,8 @@ def build(archive: Archive, key: bytes, folder: Path, shape: Shape, now: datetim
         split={name: len(by_split[name]) for name in SPLITS[:3]} | {"controls": files["controls"].count("\n")},
     )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Without its card a half-written dataset is none: nobody takes it for the old one, or for what the old one held.
+    (folder / "card.json").unlink(missing_ok=True)
     for name, text in files.items():
         write_private(folder / f"{name}.jsonl", text)
     write_private(folder / "card.json", json.dumps(asdict(card), indent=2) + "\n")
@@ -203,14 +205,17 @@ def _until_last_target(window: Sequence[Message], fresh: int) -> int:
 
 
 def _split(windows: Sequence[_Window]) -> dict[str, list[_Window]]:
-    """By the time their conversation began; conversations of one moment stay together."""
+    """By the time their conversation began; conversations of one moment stay together. The first goes to `train`
+    whatever its share is: there is nothing to hold out before there is something to learn from."""
     times = sorted(window.began for window in windows)
     validation_from = times[int(len(times) * (1 - TEST_SHARE - VALIDATION_SHARE))]
     test_from = times[int(len(times) * (1 - TEST_SHARE))]
     parts: dict[str, list[_Window]] = {name: [] for name in SPLITS[:3]}
     for window in sorted(windows, key=lambda w: (w.began, w.dialog_id, w.messages[0].id)):
-        name = "test" if window.began >= test_from else "validation" if window.began >= validation_from else "train"
-        parts[name].append(window)
+        if window.began < validation_from or window.began == times[0]:
+            parts["train"].append(window)
+        else:
+            parts["test" if window.began >= test_from else "validation"].append(window)
     return parts
 
 
