@@ -1,0 +1,165 @@
+"""Questions at a real terminal (a pseudo-terminal of the system): prompts, hidden answers, Ctrl-C."""
+
+import asyncio
+import os
+import pty
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest_asyncio
+
+from sandbox.server import Sandbox
+from sandbox.small import small_town
+from tests.terminal import PATIENCE, Terminal, until
+
+PASSWORD = "correct horse"
+
+
+@dataclass
+class Screen:
+    """A process at a terminal: what it shows, and a keyboard."""
+
+    process: asyncio.subprocess.Process
+    master: int
+    shown: str = ""
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    async def of(cls, terminal: Terminal, *words: str) -> "Screen":
+        """Start a command at a terminal of its own."""
+        terminal.path.mkdir(parents=True, exist_ok=True)
+        master, slave = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "bot", *words),
+            cwd=terminal.path,
+            env=terminal.environment | {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "200"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )
+        os.close(slave)
+        screen = cls(process, master)
+        asyncio.get_running_loop().add_reader(master, screen._read)
+        return screen
+
+    def _read(self) -> None:
+        try:
+            got = os.read(self.master, 65536)
+        except OSError:  # the other end is closed
+            got = b""
+        if not got:
+            asyncio.get_running_loop().remove_reader(self.master)
+        self.shown += got.decode(errors="replace")
+        self._wake.set()
+
+    async def sees(self, text: str) -> None:
+        """Wait until this is shown, after what was seen before."""
+        async with asyncio.timeout(PATIENCE):
+            while text not in self.shown:
+                self._wake.clear()
+                await self._wake.wait()
+
+    def types(self, text: str) -> None:
+        """Press keys."""
+        os.write(self.master, text.encode())
+
+    async def ends(self) -> int:
+        """The exit code."""
+        async with asyncio.timeout(PATIENCE):
+            code = await self.process.wait()
+        await asyncio.sleep(0.05)
+        asyncio.get_running_loop().remove_reader(self.master)
+        os.close(self.master)
+        return code
+
+
+def _take_terminal() -> None:
+    """Make standard input the controlling terminal, so that Ctrl-C is a signal."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(small_town(password=PASSWORD)) as running:
+        yield running
+
+
+async def test_a_login_at_a_terminal_asks_and_never_shows_the_password(tmp_path: Path, sandbox: Sandbox) -> None:
+    phone = sandbox.town.owner.phone or ""
+    screen = await Screen.of(Terminal(tmp_path, sandbox), "login", "--phone", f"+{phone}")
+    await screen.sees("Code from Telegram:")
+    screen.types(f"{sandbox.code_for(phone)}\n")
+    await screen.sees("2FA password:")
+    await asyncio.sleep(0.3)  # until the echo is off
+    screen.types(f"{PASSWORD}\n")
+    assert await screen.ends() == 0
+    assert "Logged in as Robin Vale" in screen.shown
+    assert PASSWORD not in screen.shown
+
+
+async def test_at_a_terminal_login_shows_a_qr_code_and_ctrl_c_ends_it(tmp_path: Path, sandbox: Sandbox) -> None:
+    terminal = Terminal(tmp_path, sandbox)
+    screen = await Screen.of(terminal, "login")
+    await until(lambda: any(login.token for login in sandbox.logins.values()))
+    await screen.sees("█")
+    screen.types("\x03")
+    assert await screen.ends() == 130
+    assert "Stopped." in screen.shown
+    assert "Traceback" not in screen.shown
+    assert not list(terminal.home.glob("*.session*"))
+
+
+async def test_ctrl_c_at_the_hidden_question_ends_at_once(tmp_path: Path, sandbox: Sandbox) -> None:
+    phone = sandbox.town.owner.phone or ""
+    screen = await Screen.of(Terminal(tmp_path, sandbox), "login", "--phone", f"+{phone}")
+    await screen.sees("Code from Telegram:")
+    screen.types(f"{sandbox.code_for(phone)}\n")
+    await screen.sees("2FA password:")
+    screen.types("\x03")
+    assert await screen.ends() == 130
+    assert "Traceback" not in screen.shown
+
+
+async def test_wipe_at_a_terminal_wants_the_word_typed(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    (await terminal("pause")).ok()
+    screen = await Screen.of(terminal, "wipe")
+    await screen.sees("Type wipe to go on:")
+    screen.types("yes\n")
+    assert await screen.ends() == 2
+    assert (terminal.home / "live.db").exists()
+    screen = await Screen.of(terminal, "wipe")
+    await screen.sees("Type wipe to go on:")
+    screen.types("wipe\n")
+    assert await screen.ends() == 0
+    assert not terminal.home.exists()
+
+
+async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: Path) -> None:
+    from contextlib import closing
+
+    from bot.livedb import LiveDb
+    from bot.suggestion import State, Suggestions
+    from tests.test_bot_commands import _suggest
+
+    terminal = Terminal(tmp_path)
+    (await terminal("resume")).ok()
+    numbers = [_suggest(terminal.home, dialog, f"hello {dialog}") for dialog in (1, 2, 3, 4)]
+    screen = await Screen.of(terminal, "review")
+    for number, keys in zip(numbers, ("a\n", "e\nmy own words\n\n", "x\ns\n", "q\n"), strict=True):
+        await screen.sees(f"suggestion {number},")
+        screen.types(keys)
+    assert await screen.ends() == 0
+    with closing(LiveDb(terminal.home / "live.db")) as live:
+        ended = [Suggestions(live).get(number) for number in numbers]
+    assert [each.state for each in ended if each] == [State.APPROVED, State.EDITED, State.SKIPPED, State.OFFERED]
+    assert ended[1]
+    assert ended[1].final == ("my own words",)
