@@ -94,7 +94,7 @@ async def connect(login: Login, *, updates: bool = False, patient: bool | None =
         flood_sleep_threshold=0,
         raise_last_call_error=True,
         connection_retries=None if (updates if patient is None else patient) else 2,
-        request_retries=2,
+        request_retries=0 if updates else 2,  # the outbox looks for itself what became of a request
         retry_delay=1,
         timeout=10,
         device_model="doppelgram",
@@ -173,7 +173,10 @@ async def log_in_by_code(client: TelegramClient, phone: str, ask: Ask) -> Owner:
         await client.send_code_request(phone)
         for left in reversed(range(TRIES)):
             try:
-                await client.sign_in(phone, await ask("Code from Telegram", False))
+                code = await ask("Code from Telegram", False)
+                if not code:  # Telethon would take that for the wish to be sent another one
+                    raise errors.PhoneCodeEmptyError(None)
+                await client.sign_in(phone, code)
             except errors.SessionPasswordNeededError:
                 await _give_password(client, ask)
             except (errors.PhoneCodeInvalidError, errors.PhoneCodeEmptyError) as error:
@@ -210,7 +213,10 @@ async def log_in_by_qr(client: TelegramClient, show: Callable[[str], None], ask:
 async def _give_password(client: TelegramClient, ask: Ask) -> None:
     for left in reversed(range(TRIES)):
         try:
-            await client.sign_in(password=await ask("2FA password", True))
+            password = await ask("2FA password", True)
+            if not password:
+                raise errors.PasswordHashInvalidError(None)
+            await client.sign_in(password=password)
             return
         except errors.PasswordHashInvalidError as error:
             if not left:

@@ -102,9 +102,10 @@ class Terminal:
         """Log in as the town's owner: by phone number, then code and password as lines. Wrong ones may be given."""
         assert self.sandbox
         phone = self.sandbox.town.owner.phone or ""
-        process = await self.start("login", "--phone", f"+{phone}", "--json")
         codes = self.sandbox.codes
-        await until(lambda: phone in codes or process.returncode is not None)
+        old = codes.get(phone)
+        process = await self.start("login", "--phone", f"+{phone}", "--json")
+        await until(lambda: codes.get(phone) not in (old, None) or process.returncode is not None)
         digits = code or (self.sandbox.code_for(phone) if phone in self.sandbox.codes else "")
         given = passwords if passwords != ("",) else (self.sandbox.town.owner.password or "",)
         return await ended(process, "\n".join((digits, *given)) + "\n")
