@@ -233,6 +233,8 @@ class Outbox:
             found = await self._find(row)
         except (*LOST, errors.RPCError):
             return  # still out of reach; the next step tries again
+        if not self._rows(f"id = {row.id} AND state = 'sending'"):
+            return  # its echo came while we looked
         if found:
             self.sent(row.id, found)
             return
@@ -242,7 +244,7 @@ class Outbox:
             await self._send(row)
             return
         with self.live.transaction():
-            self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ?", (row.id,))
+            self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ? AND state = 'sending'", (row.id,))
             self._conclude(row.suggestion_id)
         self.cancel(row.suggestion_id, reason or "answer lost")
         self.emit("unknown", outbox=row.id)
@@ -338,7 +340,8 @@ class Outbox:
     def _overtaken(self, row: Row, suggestion: Suggestion) -> str | None:
         """Whether somebody wrote after what is answered here."""
         later = [m for m in self.archive.recent(row.dialog_id, LOOK_BACK) if m.id > suggestion.upto_id]
-        if any(m.mine and not m.by_twin for m in later):
+        # After a reconnect our own message may be read from history before the answer to its send is known.
+        if any(m.mine and not m.by_twin and not self.ours(m.dialog_id, m.id, m.text) for m in later):
             return "the owner answered"
         if any(not m.mine for m in later):
             return "a newer message"

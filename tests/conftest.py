@@ -1,8 +1,14 @@
-"""Two switches for the whole test run: `--long` for the long forms, `--strict-skips` where a skip is a failure."""
+"""Two switches for the whole test run, `--long` for the long forms and `--strict-skips` where a skip is a failure; and
+the house that the tests of the live room share."""
 
-from collections.abc import Generator
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
 
 import pytest
+
+from sandbox.server import Sandbox
+from sandbox.small import small_town
+from tests.household import Household, household
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,3 +53,10 @@ def pytest_make_collect_report(
 def long(request: pytest.FixtureRequest) -> bool:
     """Whether the long form of a check is wanted, for tests that have both."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Household]:
+    """A home logged in to a fresh small town."""
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path) as house:
+        yield house

@@ -7,15 +7,18 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.control import Control
 from bot.guard import Guard
 from bot.home import Home
+from bot.inbox import Inbox
 from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
 from bot.respond import Confidence, Generator, Responder
+from bot.review import Review
 from bot.run import run
 from bot.settings import LiveSettings, PullSettings, Settings
 from bot.suggestion import State, Suggestion, Suggestions
@@ -191,3 +194,35 @@ def person(house: Household, index: int = 0) -> Dialog:
     with house.archive() as archive:
         people = [dialog for dialog in archive.dialogs() if dialog.with_a_person]
         return sorted(people, key=lambda dialog: dialog.id)[index]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def review(house: Household, do: str, *texts: list[str]) -> bool:
+    """One decision in the terminal, as another process would make it."""
+    with house.archive() as archive, house.live() as live:
+        desk = Review(archive, Suggestions(live), Inbox(live, NO_WAIT), now)
+        (card,) = desk.waiting()
+        return bool(getattr(desk, do)(card, *texts))
+
+
+NO_WAIT = timedelta(0)
+
+
+async def settle(seconds: float = 1.0) -> None:
+    """Give the client time to do what it must not do."""
+    await asyncio.sleep(seconds)
+
+
+async def until(holds: Callable[[], bool], within: float = 10) -> None:
+    """Wait for something no event tells of."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def paused(house: Household) -> bool:
+    with house.live() as live:
+        return Control(live).paused(now())

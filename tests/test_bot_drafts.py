@@ -1,0 +1,43 @@
+"""A suggestion in the input box: placed only when nobody can be typing, and gone when it is stale."""
+
+import threading
+
+from bot.policy import Mode
+from tests.fakes import RecordedGenerator
+from tests.household import Household, person, until
+
+
+async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="draft")
+    assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "sounds good"
+    assert house.delivered() == []
+
+
+async def test_a_draft_the_owner_began_is_never_overwritten(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    await house.sandbox.draft(house.owner_id, anna.id, "half a thou")
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="review")
+    assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "half a thou"
+
+
+async def test_an_untouched_draft_goes_away_when_a_newer_message_comes(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    gate = threading.Event()
+    gate.set()
+    async with house.running(RecordedGenerator([("one",), ("two",)], gate)):
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="draft")
+        gate.clear()
+        await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
+        await house.heard("superseded")
+        await until(lambda: anna.id not in house.sandbox.town.boxes[house.owner_id].drafts)
+        gate.set()
+        await house.heard("offered", times=2)
