@@ -1,14 +1,14 @@
 """The dataset: archive -> samples, split by time, every message accounted for.
 
 A *sample* is one window of one conversation as the model will see it. Files in the dataset folder: `train.jsonl`,
-`validation.jsonl`, `test.jsonl`, `controls.jsonl` (the test time seen from the contacts' side, to tell "learned this
-person" from "learned to chat") and `card.json`. Whole conversations go to one split, by time, never at random.
+`validation.jsonl`, `test.jsonl`, `controls.jsonl` (the newest windows seen from the contacts' side, to tell "learned
+this person" from "learned to chat") and `card.json`. Whole conversations go to one split, by time, never at random.
 """
 
 import hashlib
 import json
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -24,8 +24,8 @@ from data.transcript import Scope, Transcript, Turn
 
 SPLITS = ("train", "validation", "test", "controls")
 TEST_SHARE, VALIDATION_SHARE = 0.10, 0.05
-CONTROL_CHATS = 8
-"""How many contacts serve as other persons: those with the most text in the test time."""
+CONTROL_CHATS, CONTROL_WINDOWS = 8, 12
+"""How many contacts serve as other persons, and how many of their newest windows are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def build(archive: Archive, key: bytes, folder: Path, shape: Shape, now: datetim
     for name in SPLITS[:3]:
         lines = [_sample(w, consents[w.dialog_id], key, shape) for w in by_split[name]]
         files[name] = "".join(sample.to_json() + "\n" for sample in lines)
-    files["controls"] = "".join(s.to_json() + "\n" for s in _controls(by_split["test"], consents, key, shape))
+    files["controls"] = "".join(s.to_json() + "\n" for s in _controls(windows, consents, key, shape))
     card = DatasetCard(
         hash=hashlib.sha256("\0".join(files.values()).encode()).hexdigest()[:16],
         built_at=now.isoformat(timespec="seconds"),
@@ -226,17 +226,22 @@ def _sample(window: _Window, consent: Consent, key: bytes, shape: Shape) -> Samp
 
 
 def _controls(windows: Sequence[_Window], consents: dict[int, Consent], key: bytes, shape: Shape) -> Iterator[Sample]:
-    """The same windows with the sides swapped, of the contacts who wrote most and agreed to it."""
-    theirs = Counter[int]()
-    for window in windows:
-        if consents[window.dialog_id].scope is Scope.CHAT:
-            theirs[window.dialog_id] += sum(len(m.text) for m in window.messages if not m.mine)
-    chosen = {dialog_id for dialog_id, size in theirs.most_common(CONTROL_CHATS) if size}
-    for window in windows:
-        if window.dialog_id in chosen:
+    """The newest windows of the contacts who wrote most, with the sides swapped, if they agreed to it.
+
+    Not only the test time: few contacts are talked to in any tenth of a history. Earlier windows stood in training as
+    context, never with loss on the contact's words, so they can only make the contacts look easier, and the owner's
+    gain over them smaller than it is.
+    """
+    newest: dict[int, list[_Window]] = defaultdict(list)
+    for window in sorted(windows, key=lambda w: (w.began, w.messages[0].id), reverse=True):
+        if consents[window.dialog_id].scope is Scope.CHAT and len(newest[window.dialog_id]) < CONTROL_WINDOWS:
+            newest[window.dialog_id].append(window)
+    size = {chat: sum(len(m.text) for w in mine for m in w.messages if not m.mine) for chat, mine in newest.items()}
+    for chat in sorted(newest, key=lambda chat: (-size[chat], chat))[:CONTROL_CHATS]:
+        for window in newest[chat]:
             swapped = tuple(replace(m, mine=not m.mine) for m in window.messages)
             if end := _until_last_target(swapped, window.fresh):
-                yield _sample(replace(window, messages=swapped[:end]), consents[window.dialog_id], key, shape)
+                yield _sample(replace(window, messages=swapped[:end]), consents[chat], key, shape)
 
 
 def read_card(folder: Path) -> DatasetCard:

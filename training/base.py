@@ -7,6 +7,7 @@ and a revision that says which bytes they are, so that an adapter can refuse any
 import hashlib
 import importlib.util
 import json
+import logging
 import re
 import shutil
 import tempfile
@@ -173,8 +174,10 @@ def _convert(source: Path, folder: Path) -> None:
 
 
 def quiet() -> None:
-    """Silence transformers' progress bars and advice on the terminal: this project reports its own progress."""
-    from transformers.utils import logging
+    """Silence the libraries' progress bars and advice on the terminal: this project reports its own progress."""
+    from transformers.utils import logging as transformers_logging
 
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    # It advises to install a package that would fetch compiled code from the hub at run time: never here.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from data.errors import UserError
 from data.samples import Sample, write_private
-from data.transcript import Transcript
 from training.adapter import disk
 from training.evaluate import Scored, choose
 from training.generate import Candidate, Generator
@@ -85,11 +84,10 @@ def measure(
     """
     logprobs = sorted(mean for window in scored for mean in window.turns)
     agreements: list[float] = []
-    for index, sample in enumerate(choose([s for s in samples if _context(s)], contexts, seed)):
+    answered = [(sample, found[0]) for sample in samples if (found := sample.last_exchange())]
+    for index, (sample, context) in enumerate(choose(answered, contexts, seed)):
         if stop():
             raise KeyboardInterrupt
-        context = _context(sample)
-        assert context is not None
         made = generator.reply(context, candidates, seed + index, dialog=sample.dialog_id, max_tokens=max_tokens)
         if len(made) > 1:
             agreements += agreement([candidate.texts for candidate in made])
@@ -98,15 +96,6 @@ def measure(
     return Confidence(
         _points(logprobs), len(logprobs), _points(sorted(agreements)), len(agreements), quantization, seed
     )
-
-
-def _context(sample: Sample) -> Transcript | None:
-    """What stood before the last own reply that answers somebody."""
-    turns = sample.transcript.turns
-    for index in range(len(turns) - 1, 0, -1):
-        if turns[index].mine and turns[index].target and not turns[index - 1].mine:
-            return Transcript(turns[:index])
-    return None
 
 
 def agreement(replies: Sequence[tuple[str, ...]]) -> list[float]:

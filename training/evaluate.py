@@ -10,7 +10,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from training.encode import Encoded, Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
 
+T = TypeVar("T")
 WINDOW_TOKENS = 1024
 BATCH_TOKENS = 1024
 RESAMPLES = 2000
@@ -101,8 +102,8 @@ class OwnGain:
         return asdict(self)
 
 
-def choose(samples: Sequence[Sample], most: int | None, seed: int) -> list[Sample]:
-    """At most `most` samples, the same ones for the same seed, in their order."""
+def choose(samples: Sequence[T], most: int | None, seed: int) -> list[T]:
+    """At most `most` of them, the same ones for the same seed, in their order."""
     if most is None or len(samples) <= most:
         return list(samples)
     return [samples[i] for i in sorted(random.Random(seed).sample(range(len(samples)), most))]
