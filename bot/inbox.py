@@ -109,7 +109,3 @@ class Inbox:
     def watch(self, dialog_id: int, since_id: int) -> None:
         """Begin to watch a chat."""
         self.live.db.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", (dialog_id, since_id))
-
-    def unwatch(self, dialog_id: int) -> None:
-        """A chat was switched off: what comes until it is listed again is history."""
-        self.live.db.execute("DELETE FROM watched WHERE dialog_id = ?", (dialog_id,))

@@ -44,7 +44,10 @@ class Policy:
         """List a chat. Raises ValueError for anything but a living person: machines can never be listed."""
         if mode is not Mode.OFF and not dialog.with_a_person:
             raise ValueError(f"{dialog.title} is a {dialog.kind}, not a person")
-        self.live.db.execute("REPLACE INTO policy VALUES (?, ?, ?)", (dialog.id, mode, now.timestamp()))
+        with self.live.transaction():
+            self.live.db.execute("REPLACE INTO policy VALUES (?, ?, ?)", (dialog.id, mode, now.timestamp()))
+            if mode is Mode.OFF:  # what comes until it is listed again is history, not something to answer
+                self.live.db.execute("DELETE FROM watched WHERE dialog_id = ?", (dialog.id,))
 
     def modes(self, now: datetime) -> dict[int, Mode]:
         """The listed chats."""

@@ -129,6 +129,14 @@ class Suggestions:
             _of(row) for row in self._live.db.execute(f"SELECT * FROM suggestions WHERE {where} ORDER BY id", values)
         ]
 
+    def stale_drafts(self) -> list[Suggestion]:
+        """Those that were put into an input box and have ended since, here or in another process."""
+        return [each for each in self.in_state(*_GONE) if each.surface == "draft"]
+
+    def withdrawn(self, suggestion: Suggestion) -> None:
+        """Its text is in the input box no more."""
+        self._live.db.execute("UPDATE suggestions SET surface = 'withdrawn' WHERE id = ?", (suggestion.id,))
+
     def attempts(self, dialog_id: int, upto_id: int) -> int:
         """How many suggestions this turn has had."""
         (n,) = self._live.db.execute(

@@ -111,8 +111,7 @@ class Twin:
         for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
             if suggestion.upto_id < message.id:
                 # What the owner really said is the label of what we proposed.
-                self.suggestions.move(suggestion, State.OWNER_ANSWERED, self.now(), final=[message.text])
-                self.emit("owner_answered", dialog=dialog_id, suggestion=suggestion.id)
+                self._drop(suggestion, State.OWNER_ANSWERED, final=[message.text])
         if n:
             self.emit("owner_answered", dialog=dialog_id, messages=n)
 
@@ -176,7 +175,10 @@ class Twin:
         now = self.now()
         if self.control.paused(now):
             return
-        await self._expire(now)
+        self._expire(now)
+        for suggestion in self.suggestions.stale_drafts():
+            await self.drafts.remove(suggestion)
+            self.suggestions.withdrawn(suggestion)
         for suggestion in self.suggestions.in_state(State.PENDING):
             if now - suggestion.created_at > UNPLACED:  # a crash came between writing it and showing it
                 self._move(suggestion, State.OFFERED, "review")
@@ -187,20 +189,16 @@ class Twin:
         """Stop writing, within a token: paused, or shutting down."""
         self._stop.set()
 
-    async def _expire(self, now: datetime) -> None:
+    def _expire(self, now: datetime) -> None:
         for suggestion in self.suggestions.in_state(*OPEN):
             newer = self.inbox.newest(suggestion.dialog_id) > suggestion.upto_id
             old = now - suggestion.created_at > self.expire
             if newer or old:
-                await self.withdraw(suggestion, State.SUPERSEDED if newer else State.EXPIRED)
+                self._drop(suggestion, State.SUPERSEDED if newer else State.EXPIRED)
 
-    async def withdraw(self, suggestion: Suggestion, state: State) -> None:
-        """End a suggestion nobody decided on, and take its untouched draft out of the input box."""
-        if self._drop(suggestion, state) and suggestion.surface == "draft":
-            await self.drafts.remove(suggestion)
-
-    def _drop(self, suggestion: Suggestion, state: State) -> bool:
-        moved = self.suggestions.move(suggestion, state, self.now()) is not None
+    def _drop(self, suggestion: Suggestion, state: State, final: Iterable[str] | None = None) -> bool:
+        """End a suggestion nobody decided on; its draft, if untouched, leaves the input box at the next look."""
+        moved = self.suggestions.move(suggestion, state, self.now(), final=final) is not None
         if moved:
             self.emit(str(state), dialog=suggestion.dialog_id, suggestion=suggestion.id)
         return moved

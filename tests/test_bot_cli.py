@@ -105,19 +105,16 @@ def test_the_readme_mentions_every_verb() -> None:
     assert [verb for verb in cli.VERBS if not re.search(rf"doppelgram {verb}\b|`{verb}\b", text)] == []
 
 
-def test_help_is_quick_and_loads_neither_telethon_nor_torch() -> None:
+def test_help_loads_neither_telethon_nor_torch_which_is_what_makes_it_quick() -> None:
     script = (
-        "import sys, time; began = time.perf_counter(); sys.argv = ['doppelgram', '--help']\n"
+        "import sys; sys.argv = ['doppelgram', '--help']\n"
         "from bot.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print(time.perf_counter() - began, [m for m in sys.modules if m in ('telethon', 'torch', 'transformers')],"
-        " file=sys.stderr)"
+        "print([m for m in sys.modules if m in ('telethon', 'torch', 'transformers', 'numpy')], file=sys.stderr)"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
-    seconds, loaded = shown.stderr.split(maxsplit=1)
-    assert loaded.strip() == "[]"
-    assert float(seconds) < 1.0
+    assert shown.stderr.strip() == "[]"
     assert "doppelgram" in shown.stdout
 
 

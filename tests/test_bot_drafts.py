@@ -3,8 +3,9 @@
 import threading
 
 from bot.policy import Mode
+from bot.silence import silence
 from tests.fakes import RecordedGenerator
-from tests.household import Household, person, until
+from tests.household import Household, now, person, settle, until
 
 
 async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: Household) -> None:
@@ -41,3 +42,34 @@ async def test_an_untouched_draft_goes_away_when_a_newer_message_comes(house: Ho
         await until(lambda: anna.id not in house.sandbox.town.boxes[house.owner_id].drafts)
         gate.set()
         await house.heard("offered", times=2)
+
+
+async def test_a_draft_is_taken_out_when_the_owner_answers_elsewhere_and_when_the_chat_is_silenced(
+    house: Household,
+) -> None:
+    anna, boris = person(house), person(house, 1)
+    drafts = house.sandbox.town.boxes[house.owner_id].drafts
+    for each in (anna, boris):
+        house.allow(each.id, Mode.DRAFT)
+    async with house.running():
+        for number, each in enumerate((anna, boris), 1):
+            await house.sandbox.say(each.id, house.owner_id, "lunch was great")
+            await house.heard("offered", times=number, surface="draft")
+        assert {anna.id, boris.id} <= set(drafts)
+        await house.sandbox.say(house.owner_id, anna.id, "it was!!")
+        with house.live() as live:
+            silence(live, boris.id, now())
+        await until(lambda: not {anna.id, boris.id} & set(drafts))
+
+
+async def test_a_draft_the_owner_went_on_writing_is_left_alone(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="draft")
+        await house.sandbox.draft(house.owner_id, anna.id, "sounds good, and")
+        await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
+        await house.heard("superseded")
+        await settle()
+    assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "sounds good, and"

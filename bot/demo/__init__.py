@@ -30,12 +30,14 @@ KNOBS = {
 }
 
 
-def run(*, hands_off: bool, minutes: float, as_json: bool) -> int:
-    """Walk the steps. Returns the exit code: 0 only if, hands off, every promise held. Raises UserError."""
+def run(*, hands_off: bool, minutes: float, as_json: bool, invented: bool = False) -> int:
+    """Walk the steps. Returns the exit code: 0 only if every promise held. `invented` plays with an invented cast, for
+    pictures. Raises UserError."""
     began = time.monotonic()
     show.say("This is doppelgram, from the first step to the last, on this machine alone.", "bold")
-    show.say("The chats are a real person's (chitchat-dataset, names invented); the model is SmolLM2-135M.")
-    with TownHall() as town, tempfile.TemporaryDirectory(prefix="doppelgram-demo-") as folder:
+    whose = "invented" if invented else "a real person's (chitchat-dataset, names invented)"
+    show.say(f"The chats are {whose}; the model is SmolLM2-135M.")
+    with TownHall(invented=invented) as town, tempfile.TemporaryDirectory(prefix="doppelgram-demo-") as folder:
         home = Home.at(Path(folder) / "home")
         verbs = Verbs(
             settings.environment(

@@ -9,14 +9,16 @@ from data.errors import ExitCode, UserError
 
 
 class TownHall:
-    """A running sandbox with the corpus town. Everything else reaches it over TCP, as it would reach Telegram."""
+    """A running sandbox with the corpus town, or an invented one. Everything else reaches it over TCP, as it would
+    reach Telegram."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, invented: bool = False) -> None:
         try:
             from sandbox.cast import corpus_town
             from sandbox.server import Sandbox
+            from sandbox.stage import stage_town
 
-            self.sandbox = Sandbox(corpus_town())
+            self.sandbox = Sandbox(stage_town() if invented else corpus_town())
         except ImportError as error:
             raise UserError(
                 f"The demo's chats are not installed ({error.name} is missing).",
