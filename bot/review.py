@@ -36,8 +36,10 @@ class Review:
     now: Callable[[], datetime]
 
     def waiting(self) -> list[Card]:
-        """What waits for the owner, oldest first."""
-        return [self._card(each) for each in self.suggestions.in_state(State.HELD, State.OFFERED)]
+        """What waits for the owner here, oldest first. What lies in an input box is decided there: sent from both
+        places it would go out twice."""
+        waiting = self.suggestions.in_state(State.HELD, State.OFFERED)
+        return [self._card(each) for each in waiting if each.surface != "draft"]
 
     def card(self, suggestion_id: int) -> Card | None:
         """One that still waits, by its number."""

@@ -2,10 +2,13 @@
 
 import threading
 
+from bot.inbox import Inbox
 from bot.policy import Mode
+from bot.review import Review
 from bot.silence import silence
+from bot.suggestion import Suggestions
 from tests.fakes import RecordedGenerator
-from tests.household import Household, now, person, settle, until
+from tests.household import NO_WAIT, Household, now, person, settle, until
 
 
 async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: Household) -> None:
@@ -14,6 +17,8 @@ async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: 
     async with house.running():
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
         await house.heard("offered", surface="draft")
+    with house.archive() as archive, house.live() as live:
+        assert Review(archive, Suggestions(live), Inbox(live, NO_WAIT), now).waiting() == [], "decided in the box alone"
     assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "sounds good"
     assert house.delivered() == []
 
