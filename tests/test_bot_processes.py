@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from bot.livedb import LiveDb
+from bot.outbox import typing_time
 from bot.suggestion import State, Suggestions
 from tests import training_models as models
 from tests.terminal import PATIENCE, ROOT, Ended, Terminal, ended, until
@@ -220,23 +221,24 @@ async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[
 
 
 async def test_killed_after_an_approval_the_real_model_sends_it_once(awake: tuple[Server, Terminal]) -> None:
-    """Three times; whoever restarts after one kill is who is killed next. Answers to the send take their time, so that
-    a kill may come before it, between two bubbles, or when it is delivered and its sender does not know."""
+    """Three times; whoever restarts after one kill is who is killed next. Answers to the send take their time, and the
+    moments lie in different thirds of the way: the last is when it is delivered and its sender does not know."""
     server, shell = awake
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201
     chance = random.Random(seed)
     approved: list[list[str]] = []
-    for _ in range(3):
+    for third in range(3):
         async with running(shell, "run", "--json") as client:
             await client.until("watching")
             await check_deliveries(shell, server, approved)
             await suggested(server, client)
             row = await waiting(shell)
+            await server("fault slow SendMessageRequest 1.2")
             (await shell("review", "--approve", str(row["id"]))).ok()
             approved.append(row["texts"])
-            await server("fault slow SendMessageRequest 0.7")
-            await asyncio.sleep(chance.uniform(0, 1.5))
+            way = typing_time(row["texts"][0], 0.5) + 1
+            await asyncio.sleep(way * chance.uniform(third, third + 1) / 3)
     async with running(shell, "run", "--json") as client:
         await client.until("watching")
         await check_deliveries(shell, server, approved)
