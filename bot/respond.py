@@ -18,7 +18,8 @@ from data.samples import Shape
 from data.transcript import Scope, Transcript
 
 HISTORY = 400
-"""How many recent messages of the chat the guard compares a reply with."""
+"""At least so many recent messages are read: the guard compares a reply with them. The window of very short messages
+may hold more, and must be as whole live as in training."""
 
 
 class Candidate(Protocol):
@@ -84,7 +85,7 @@ class Responder:
 
     def context(self, dialog_id: int, extra: Sequence[Message] = ()) -> Context | None:
         """The end of the chat as the model sees it; `extra` are messages tried out in it. None for an empty chat."""
-        history = (*self.archive.recent(dialog_id, HISTORY), *extra)
+        history = (*self.archive.recent(dialog_id, max(HISTORY, self.shape.window // 2)), *extra)
         if not history:
             return None
         surrogates = Surrogates(self.key, dialog_id)

@@ -60,7 +60,7 @@ class ModelSettings(Group):
 class TranscriptSettings(Group):
     """How much history a reply is written from. Training and live use the same values."""
 
-    window: int = Field(4000, ge=200, description="characters of one conversation in view")
+    window: int = Field(2400, ge=200, description="characters of one conversation in view")
     zone: str = Field("UTC", description="the owner's time zone, such as Europe/Berlin")
 
     @field_validator("zone")

@@ -73,7 +73,7 @@ class Sample:
 class Shape:
     """How transcripts are cut and dated; the live client must use the same values, so they stand in the card."""
 
-    window: int = 4000
+    window: int = 2400
     """Characters of one window, about a quarter as many tokens."""
     zone: tzinfo = UTC
     zone_name: str = "UTC"

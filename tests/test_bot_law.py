@@ -209,7 +209,6 @@ def test_a_conversation_longer_than_the_window_ends_in_the_same_turns(tmp_path: 
             assert trained[-both + 1 :] == live[-both + 1 :], "only what now comes first has lost its pause"
 
 
-@pytest.mark.xfail(reason="`respond.HISTORY` cuts the live window at 400 messages, the dataset does not", strict=True)
 def test_a_window_of_very_short_messages_is_whole_on_both_roads(tmp_path: Path) -> None:
     lines = [(5, Message(ALMA, 0, number % 3 == 2, START, "ok")) for number in range(660)]
     messages = written(lines)
@@ -219,10 +218,9 @@ def test_a_window_of_very_short_messages_is_whole_on_both_roads(tmp_path: Path) 
     assert live_prompts(tmp_path, asked, Shape()) == [answer.trained_on for answer in asked]
 
 
-@pytest.mark.xfail(reason="4000 characters of short turns are more than the 1024 tokens of training", strict=True)
 def test_training_drops_nothing_of_a_window_that_the_live_client_shows_whole(tmp_path: Path) -> None:
     lines = [(20, Message(ALMA, 0, number % 2 == 1, START, f"what about the {number}th")) for number in range(190)]
-    (sample,) = learned(tmp_path, written(lines), Scope.CHAT, Shape())
+    (sample,) = learned(tmp_path, written(lines), Scope.CHAT, Shape(window=4000))
     assert encoder().sample(sample, TrainOptions().window_tokens) == encoder().sample(sample, ENDLESS)
 
 

@@ -17,6 +17,10 @@ from data.errors import ExitCode, UserError
 from data.samples import Sample
 from data.transcript import Block, Role, Transcript
 
+CONTEXT_TOKENS = 4096
+"""Longest transcript the model sees, in training, in evaluation and live: one number, or the same messages would be cut
+in two ways. The default window of 2,400 characters stays far below it."""
+
 
 class Kind(IntEnum):
     """What a token is to the loss."""

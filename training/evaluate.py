@@ -17,12 +17,11 @@ import torch
 
 from data.samples import Sample
 from training import packing
-from training.encode import Encoded, Encoder, Kind
+from training.encode import CONTEXT_TOKENS, Encoded, Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
 
 T = TypeVar("T")
-WINDOW_TOKENS = 1024
 BATCH_TOKENS = 1024
 RESAMPLES = 2000
 MIN_TEXT_TOKENS = 100
@@ -121,7 +120,7 @@ def held_out(
     Raises `KeyboardInterrupt` once `stop()` says so.
     """
     encoder = Encoder(model.tokenizer)
-    encoded = [encoder.sample(sample, WINDOW_TOKENS) for sample in samples]
+    encoded = [encoder.sample(sample, CONTEXT_TOKENS) for sample in samples]
     ids = {id(window): sample.dialog_id for window, sample in zip(encoded, samples, strict=True)}
     windows = [window for window in encoded if Kind.TEXT in window.kinds]
     scored: dict[int, Scored] = {}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from data.transcript import Transcript, split_reply
-from training.encode import Encoder
+from training.encode import CONTEXT_TOKENS, Encoder
 from training.model import LanguageModel
 
 CHUNK = 256
@@ -54,7 +54,7 @@ class _Row:
 class Generator:
     """Writes replies with one model. Not for several threads at once. Make a new one after changing the adapter."""
 
-    def __init__(self, model: LanguageModel, context_tokens: int = 4096, memory_tokens: int = 16384) -> None:
+    def __init__(self, model: LanguageModel, context_tokens: int = CONTEXT_TOKENS, memory_tokens: int = 16384) -> None:
         """`context_tokens` is the longest prompt, `memory_tokens` how much all kept caches hold together."""
         self._model = model
         self._encoder = Encoder(model.tokenizer)

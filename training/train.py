@@ -25,7 +25,7 @@ from data.samples import DatasetCard
 from training import adapter as adapters
 from training import checkpoint, packing
 from training.checkpoint import Position
-from training.encode import Encoded, Encoder
+from training.encode import CONTEXT_TOKENS, Encoded, Encoder
 from training.interrupt import ctrl_c
 from training.loss import token_losses
 from training.model import LanguageModel
@@ -48,7 +48,7 @@ class TrainOptions:
     dropout: float = 0.0
     warmup_steps: int = 8
     clip: float = 1.0
-    window_tokens: int = 1024
+    window_tokens: int = CONTEXT_TOKENS
     """Longest window; longer ones lose turns from their left."""
     micro_batch_tokens: int = 256
     step_loss_tokens: int = 1
