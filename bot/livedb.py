@@ -4,13 +4,9 @@ Every commit reaches the disk (`synchronous = FULL`) before the next step, becau
 message answered once and never twice. Other processes write here too; `revision` tells a running client at once.
 """
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from data.archive import migrate, transaction
-from data.errors import UserError
+from data.store import Store
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -39,34 +35,12 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
-class LiveDb:
+class LiveDb(Store):
     """An open `live.db`."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create it with mode 0600. Raises UserError when it is damaged."""
-        path.touch(mode=0o600, exist_ok=True)
-        try:
-            self.db = sqlite3.connect(path, timeout=10, isolation_level=None)
-            self.db.row_factory = sqlite3.Row
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = FULL")
-            self.db.execute("PRAGMA secure_delete = ON")
-            migrate(self.db, MIGRATIONS)
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"The file {path.name} cannot be read: {error}.",
-                "Move it away: chats fall back to off, and nothing is sent twice.",
-            ) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self.db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside happen, or none; checks inside see no other writer."""
-        with transaction(self.db):
-            yield
+        """Open or create it. Raises UserError when it is damaged."""
+        super().__init__(path, MIGRATIONS, "FULL", "Move it away: chats fall back to off, and nothing is sent twice.")
 
     @property
     def revision(self) -> int:
@@ -81,5 +55,5 @@ class LiveDb:
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
                 for table in ("outbox", "suggestions", "inbox", "policy", "watched")
             }
-        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.rewrite()
         return removed

@@ -1,19 +1,16 @@
 """The local store of everything pulled: one SQLite file, key `(dialog_id, id)`.
 
-Writing the same message twice is the same as writing it once, so a pull can be repeated after any interruption. The
-schema is a list of named steps, each applied in one transaction together with its record. Deleted text is overwritten
-on disk (`secure_delete`), so that `forget` leaves no trace.
+Writing the same message twice is the same as writing it once, so a pull can be repeated after any interruption.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data.errors import UserError
 from data.message import Dialog, Kind, Message
+from data.store import Store
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -60,32 +57,12 @@ class Cursor:
     floor: int = 0
 
 
-class Archive:
-    """An open archive. One writer at a time; readers in other processes see only whole transactions."""
+class Archive(Store):
+    """An open archive."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file with mode 0600. Raises UserError when it is damaged."""
-        path.touch(mode=0o600, exist_ok=True)
-        try:
-            self.db = _open(path)
-        except sqlite3.OperationalError as error:  # locked, full, not a file: nothing is wrong with what is in it
-            hint = "Is another doppelgram at work, or the disk full? Try again."
-            raise UserError(f"The archive {path.name} cannot be opened: {error}.", hint) from error
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"The archive {path.name} cannot be read: {error}.",
-                "Move it away and pull again: Telegram still has the messages.",
-            ) from error
-
-    def close(self) -> None:
-        """Close the file; a closed archive cannot be used again."""
-        self.db.close()
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All writes inside happen, or none."""
-        with transaction(self.db):
-            yield
+        """Open or create the file. Raises UserError when it is damaged."""
+        super().__init__(path, MIGRATIONS, "NORMAL", "Move it away and pull again: Telegram still has the messages.")
 
     # --- messages
 
@@ -201,70 +178,8 @@ class Archive:
             removed = self.db.execute("DELETE FROM messages WHERE dialog_id = ?", (dialog_id,)).rowcount
             self.db.execute("DELETE FROM cursors WHERE dialog_id = ?", (dialog_id,))
             self.db.execute("DELETE FROM dialogs WHERE id = ?", (dialog_id,))
-        # `secure_delete` misses copies that a page kept when its rows moved to a neighbour: only a rewrite loses them.
-        self.db.execute("VACUUM")
-        (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            raise UserError(
-                "The chat is removed, but its text still stands in the archive's journal: another program reads it.",
-                "Stop it and forget the chat again.",
-            )
+        self.rewrite()
         return removed
-
-    def damage(self) -> str | None:
-        """What SQLite's own quick check finds wrong, or None."""
-        try:
-            (answer,) = self.db.execute("PRAGMA quick_check").fetchone()
-        except sqlite3.DatabaseError as error:  # too damaged to be checked
-            return str(error)
-        return None if answer == "ok" else str(answer)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=10, isolation_level=None)
-    try:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA secure_delete = ON")
-        migrate(db, MIGRATIONS)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def migrate(db: sqlite3.Connection, steps: Iterable[tuple[str, str]]) -> None:
-    """Apply the steps that this file has not seen, each in one transaction with its record."""
-    db.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
-    for name, script in steps:
-        if not _applied(db, name):
-            with transaction(db):
-                if _applied(db, name):  # by another process, while this one waited for the lock
-                    continue
-                for statement in script.split(";"):
-                    db.execute(statement)
-                db.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (name,))
-
-
-def _applied(db: sqlite3.Connection, name: str) -> bool:
-    return db.execute("SELECT 1 FROM migrations WHERE name = ?", (name,)).fetchone() is not None
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """`BEGIN IMMEDIATE .. COMMIT`, or `ROLLBACK` on any exception. Inside another transaction it joins that one."""
-    if db.in_transaction:
-        yield
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        with suppress(sqlite3.OperationalError):  # on a full disk SQLite has rolled back by itself
-            db.execute("ROLLBACK")
-        raise
 
 
 def _stamp(moment: datetime | None) -> float | None:

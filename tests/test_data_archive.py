@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from data.archive import MIGRATIONS, Archive, Cursor, Saved, migrate
+from data.archive import MIGRATIONS, Archive, Cursor, Saved
 from data.errors import UserError
 from data.message import Dialog, Kind, Message
+from data.store import migrate
 
 NOON = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 ANNA, BEN, GROUP, SUPERGROUP = 11, 12, -13, -1000000000014
