@@ -16,19 +16,15 @@ from typing import Any
 from telethon import TelegramClient, errors
 from telethon.tl import functions, types
 
-from bot.control import Control
+from bot.gate import LOOK_BACK, Gate
 from bot.livedb import LiveDb
-from bot.policy import Mode, Policy
+from bot.policy import Mode
 from bot.suggestion import State, Suggestion, Suggestions
 from data.archive import Archive
-from data.consent import Ledger
 from data.message import Message
-from data.transcript import Scope
 
 RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
-LOOK_BACK = 30
-"""Recent messages of a chat in which a lost answer is looked for."""
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
 """The request may have been carried out, or not."""
 
@@ -60,20 +56,16 @@ class Outbox:
     client: TelegramClient
     live: LiveDb
     archive: Archive
-    policy: Policy
-    control: Control
+    gate: Gate
     emit: Emit
     now: Callable[[], datetime]
     bubble_seconds: float = 1.5
-    expire: timedelta = timedelta(hours=3)
     rng: random.Random = field(default_factory=random.SystemRandom)
     _suggestions: Suggestions = field(init=False)
-    _ledger: Ledger = field(init=False)
     _typing_in: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._suggestions = Suggestions(self.live)
-        self._ledger = Ledger(self.archive)
 
     # --- planning
 
@@ -148,7 +140,7 @@ class Outbox:
         if wait <= 0:
             await self.to_contact(row)
             return 0.0
-        if reason := self._against(row):
+        if reason := self._reason_against(row):
             self.cancel(row.suggestion_id, reason)
             return 0.0
         await self._show_typing(row.dialog_id if wait <= 10 else None)
@@ -157,7 +149,7 @@ class Outbox:
     async def to_contact(self, row: Row) -> None:
         """The door to a contact. Every check is made again inside the transaction that marks the row `sending`."""
         with self.live.transaction():
-            reason = self._against(row)
+            reason = self._reason_against(row)
             if not reason:
                 moved = self.live.db.execute(
                     "UPDATE outbox SET state = 'sending', attempted_at = ? WHERE id = ? AND state = 'planned'",
@@ -208,9 +200,9 @@ class Outbox:
     async def _peer_flood(self, row: Row) -> None:
         """Telegram calls us a spammer: nothing is sent by itself any more until the owner says so."""
         self._refused(row)
-        for dialog_id, mode in self.policy.modes(self.now()).items():
+        for dialog_id, mode in self.gate.policy.modes(self.now()).items():
             if mode is Mode.AUTO and (dialog := self.archive.dialog(dialog_id)):
-                self.policy.set_mode(dialog, Mode.ASK, self.now())
+                self.gate.policy.set_mode(dialog, Mode.ASK, self.now())
         self.emit("peer_flood")
         await self.to_owner("Telegram limits this account (PEER_FLOOD). Every chat in auto was set to ask.")
 
@@ -239,7 +231,7 @@ class Outbox:
             self.sent(row.id, found)
             return
         attempted = datetime.fromtimestamp(row.attempted_at or 0, UTC)
-        reason = self._against(row)
+        reason = self._reason_against(row)
         if not reason and self.now() - attempted < RETRY_WITHIN:
             await self._send(row)
             return
@@ -310,42 +302,9 @@ class Outbox:
         self.sent(row["id"], message_id)
         return True
 
-    # --- the checks
-
-    def _against(self, row: Row) -> str | None:
-        """Why this bubble must not go out now, or None."""
-        now = self.now()
-        suggestion = self._suggestions.get(row.suggestion_id)
-        dialog = self.archive.dialog(row.dialog_id)
-        consent = self._ledger.of(row.dialog_id)
-        if self.control.paused(now):
-            return "paused"
-        if suggestion is None or suggestion.dialog_id != row.dialog_id:
-            return "no such suggestion"
-        if dialog is None or not dialog.with_a_person:
-            return "not a person"
-        if consent is None or consent.scope is not Scope.CHAT:
-            return "no consent for this chat"
-        if now - suggestion.created_at > self.expire:
-            return "expired"
-        if reason := self._overtaken(row, suggestion):
-            return reason
-        mode = self.policy.mode(row.dialog_id, now)
-        if mode is Mode.OFF or (suggestion.surface == "auto" and mode is not Mode.AUTO):
-            return "switched off"
-        if suggestion.surface == "auto" and row.position == 0 and row.state == "planned":
-            return self.policy.against_auto(row.dialog_id, now)
-        return None
-
-    def _overtaken(self, row: Row, suggestion: Suggestion) -> str | None:
-        """Whether somebody wrote after what is answered here."""
-        later = [m for m in self.archive.recent(row.dialog_id, LOOK_BACK) if m.id > suggestion.upto_id]
+    def _reason_against(self, row: Row) -> str | None:
         # After a reconnect our own message may be read from history before the answer to its send is known.
-        if any(m.mine and not m.by_twin and not self.ours(m.dialog_id, m.id, m.text) for m in later):
-            return "the owner answered"
-        if any(not m.mine for m in later):
-            return "a newer message"
-        return None
+        return self.gate.against(row, self._suggestions.get(row.suggestion_id), self.now(), self.ours)
 
     async def _show_typing(self, dialog_id: int | None) -> None:
         """Typing is shown only while a bubble is really on its way, and ended when it is not."""

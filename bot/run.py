@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.control import Control, SavedMessages
 from bot.drafts import Drafts
+from bot.gate import Gate
 from bot.home import Home
 from bot.inbox import Inbox
 from bot.live import Live
@@ -46,7 +47,8 @@ async def run(
             control = Control(live)
             expire = timedelta(minutes=limits.expire_minutes)
             archive = responder.archive
-            outbox = Outbox(client, live, archive, policy, control, emit, now, limits.bubble_seconds, expire)
+            gate = Gate(archive, policy, control, expire)
+            outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds)
             twin = Twin(
                 archive=archive,
                 inbox=Inbox(live, timedelta(seconds=limits.debounce_seconds)),

@@ -1,0 +1,82 @@
+"""The gate: every check a bubble must pass in the moment before it is sent. Fails closed.
+
+It is asked inside the transaction that marks the row as being sent, so nothing can change between the answer and the
+mark. What was true when the suggestion was approved counts for nothing here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.control import Control
+from bot.policy import Mode, Policy
+from bot.suggestion import Suggestion
+from data.archive import Archive
+from data.consent import Ledger
+from data.transcript import Scope
+
+LOOK_BACK = 30
+"""How many recent messages of a chat may have come since what is answered."""
+
+Ours = Callable[[int, int, str], bool]
+"""Whether an outgoing message (dialog, id, text) is one of the twin's own."""
+
+
+class Bubble(Protocol):
+    """One message on its way."""
+
+    @property
+    def dialog_id(self) -> int:
+        """Where to."""
+
+    @property
+    def position(self) -> int:
+        """Its place in the reply, from 0."""
+
+    @property
+    def state(self) -> str:
+        """`planned`, or `sending` when an answer to it was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the checks look at."""
+
+    archive: Archive
+    policy: Policy
+    control: Control
+    expire: timedelta
+
+    def against(self, bubble: Bubble, suggestion: Suggestion | None, now: datetime, ours: Ours) -> str | None:
+        """Why this bubble must not go out now, or None."""
+        dialog = self.archive.dialog(bubble.dialog_id)
+        consent = Ledger(self.archive).of(bubble.dialog_id)
+        if self.control.paused(now):
+            return "paused"
+        if suggestion is None or suggestion.dialog_id != bubble.dialog_id:
+            return "no such suggestion"
+        if dialog is None or not dialog.with_a_person:
+            return "not a person"
+        if consent is None or consent.scope is not Scope.CHAT:
+            return "no consent for this chat"
+        if now - suggestion.created_at > self.expire:
+            return "expired"
+        if reason := self._overtaken(suggestion, ours):
+            return reason
+        mode = self.policy.mode(bubble.dialog_id, now)
+        if mode is Mode.OFF or (suggestion.surface == "auto" and mode is not Mode.AUTO):
+            return "switched off"
+        if suggestion.surface == "auto" and bubble.position == 0 and bubble.state == "planned":
+            return self.policy.against_auto(bubble.dialog_id, now)
+        return None
+
+    def _overtaken(self, suggestion: Suggestion, ours: Ours) -> str | None:
+        """Whether somebody wrote after what is answered here."""
+        recent = self.archive.recent(suggestion.dialog_id, LOOK_BACK)
+        later = [message for message in recent if message.id > suggestion.upto_id]
+        if any(m.mine and not m.by_twin and not ours(m.dialog_id, m.id, m.text) for m in later):
+            return "the owner answered"
+        if any(not m.mine for m in later):
+            return "a newer message"
+        return None
