@@ -14,7 +14,7 @@ import torch
 from data.errors import UserError
 from tests import training_models as models
 from training import adapter, packing, train
-from training.encode import Encoder, Kind
+from training.encode import Encoded, Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
 from training.train import StepReport, TrainOptions, TrainResult
@@ -201,3 +201,20 @@ def test_losses_equal_those_of_the_whole_models_logits() -> None:
     torch.testing.assert_close(losses.nll, expected)
     assert losses.kinds.tolist() == [window.kinds[i] for i in places]
     assert losses.of(Kind.TEXT)[1] + losses.of(Kind.FORMAT)[1] == window.loss_tokens
+
+
+def test_an_epoch_begins_with_windows_rich_in_own_words_and_still_holds_every_window() -> None:
+    """By a large margin on average, not always: the order is random."""
+
+    def batch(loss: int) -> packing.MicroBatch:
+        return packing.MicroBatch(
+            (Encoded((0,) * 100, (Kind.CONTEXT,) * (100 - loss) + (Kind.TEXT,) * loss, (0,) * 100, 1),)
+        )
+
+    batches = [batch(loss) for loss in range(1, 100)]
+    ordered = packing.rich_first(batches, seed=1)
+    assert sorted(each.loss_tokens for each in ordered) == list(range(1, 100))
+    first, last = ordered[:33], ordered[-33:]
+    assert sum(each.loss_tokens for each in first) > 1.5 * sum(each.loss_tokens for each in last)
+    assert [each.loss_tokens for each in ordered] != sorted(range(1, 100), reverse=True)
+    assert packing.rich_first(batches, seed=2) != ordered

@@ -60,6 +60,17 @@ def micro_batches(windows: Sequence[Encoded], tokens: int, seed: int | None = No
     return batches
 
 
+def rich_first(batches: Sequence[MicroBatch], seed: int) -> list[MicroBatch]:
+    """A random order in which micro-batches with many loss tokens per token tend to come early.
+
+    A short budget ends within the first epoch and then has learned from more of the owner's words for the same
+    arithmetic. Weighted sampling without replacement (Efraimidis and Spirakis, 2006); the weight is the squared share
+    of loss tokens: stronger weights were measured to be worse, as they leave ordinary conversations out.
+    """
+    chance = random.Random(seed)
+    return sorted(batches, key=lambda batch: -(chance.random() ** ((batch.tokens / max(1, batch.loss_tokens)) ** 2)))
+
+
 def steps(batches: Sequence[MicroBatch], loss_tokens: int) -> list[tuple[MicroBatch, ...]]:
     """Group micro-batches into optimizer steps of `loss_tokens` or more tokens with loss; the last gets the rest."""
     grouped: list[tuple[MicroBatch, ...]] = []

@@ -253,7 +253,8 @@ def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
 
 def _plan(windows: list[Encoded], options: TrainOptions, epoch: int) -> list[tuple[MicroBatch, ...]]:
     """The optimizer steps of one epoch."""
-    batches = packing.micro_batches(windows, options.micro_batch_tokens, seed=options.seed * 1_000_003 + epoch)
+    seed = options.seed * 1_000_003 + epoch
+    batches = packing.rich_first(packing.micro_batches(windows, options.micro_batch_tokens, seed=seed), seed)
     return packing.steps(batches, options.step_loss_tokens)
 
 

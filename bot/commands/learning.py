@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from training.train import TrainResult
 
 adapters_app = typer.Typer(help="The adapters on this machine.", no_args_is_help=True)
-SCORED = 120
+SCORED = 80
 """Held-out windows that a comparison reads: enough for an interval, in about a minute on a CPU."""
 
 
