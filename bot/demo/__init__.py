@@ -142,9 +142,9 @@ def _show_training(trained: dict[str, Any]) -> None:
     if gain["own_gain"]:
         others = sum(control["drop"] for control in gain["controls"]) / len(gain["controls"])
         show.say(
-            f"    The same for {len(gain['controls'])} other persons: {others:.1%} lower. Own gain"
+            f"    The same for {len(gain['controls'])} other persons: {others:+.1%} lower. Own gain"
             f" {gain['own_gain']['value']:+.1%}, 95 % interval [{gain['own_gain']['low']:+.1%},"
-            f" {gain['own_gain']['high']:+.1%}]."
+            f" {gain['own_gain']['high']:+.1%}], {gain['own_gain']['high'] - gain['own_gain']['low']:.1%} wide."
         )
 
 

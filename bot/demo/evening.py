@@ -18,13 +18,14 @@ from bot.home import Home
 from bot.inbox import Inbox
 from bot.livedb import LiveDb
 from bot.review import Card, Review
-from bot.suggestion import Suggestions
+from bot.suggestion import State, Suggestions
 from data.archive import Archive
 from data.message import Dialog
 
 MODES = ("draft", "ask", "auto")
 ROUNDS = 9
 """At most this many times a contact writes."""
+UNDER_WAY = (State.APPROVED, State.EDITED, State.PLANNED, State.SENDING)
 DECIDED = ("offered", "held", "dropped", "approved")
 
 
@@ -182,7 +183,7 @@ class Evening:
             show.say(f"    {sure}. It waits in the owner's input box, in every Telegram app.")
             return False
         if event["event"] == "approved":
-            events.wait("sent", "cancelled", suggestion=suggestion.id)
+            self._until_out(suggestion.id, events, live)
             show.say(f"    {sure}: sent by itself.", "green")
             return False
         why = "; ".join(suggestion.reasons) or event.get("because", "")
@@ -200,8 +201,13 @@ class Evening:
         show.say(f"    doppelgram review --{choice} {number}", "green")
         done = review.edit(card, texts) if choice == "edit" else getattr(review, choice)(card)
         if done and choice in ("approve", "edit"):
-            events.wait("sent", "cancelled", suggestion=number)
+            self._until_out(number, events, live)
         return bool(done) and choice == "another"
+
+    def _until_out(self, number: int, events: Events, live: LiveDb) -> None:
+        """Wait for the last bubble of a reply."""
+        while (found := Suggestions(live).get(number)) and found.state in UNDER_WAY:
+            events.wait("sent", "cancelled", "unknown", suggestion=number, seconds=2)
 
     def _test_the_switches(self, scenes: list[Scene], events: Events, live: LiveDb) -> None:
         """A chat that is off, machines, and the kill switch: they write, and nothing happens."""
