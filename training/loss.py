@@ -30,10 +30,9 @@ class TokenLosses:
     windows: Tensor
     turns: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        """The sum over text and format, with its gradient."""
-        return self.nll.sum()
+    def weighted(self, format_weight: float) -> Tensor:
+        """The sum over text and format, a format token counting `format_weight`, with its gradient."""
+        return (self.nll * torch.where(self.kinds == Kind.TEXT, 1.0, format_weight)).sum()
 
     def of(self, kind: Kind) -> tuple[float, int]:
         """Sum in nats and count of one kind."""

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.encode import Encoded
+from training.encode import Encoded, Kind
 
 JITTER = 0.05
 """How far, relative to its length, a window may stray from its place in the order of lengths: it changes who shares a
@@ -35,6 +35,11 @@ class MicroBatch:
     def loss_tokens(self) -> int:
         """Tokens that carry loss."""
         return sum(window.loss_tokens for window in self.windows)
+
+    def weight(self, format_weight: float) -> float:
+        """Tokens that carry loss, a format token counting `format_weight`."""
+        text = sum(window.kinds.count(Kind.TEXT) for window in self.windows)
+        return text + format_weight * (self.loss_tokens - text)
 
 
 def micro_batches(windows: Sequence[Encoded], tokens: int, seed: int | None = None) -> list[MicroBatch]:
