@@ -289,7 +289,7 @@ def _step(
     options: TrainOptions,
     step: int,
 ) -> float:
-    """One optimizer step: the gradient of the weighted mean over its loss tokens, however they fell into micro-batches."""
+    """One optimizer step on the weighted mean over its loss tokens, however they fell into micro-batches."""
     count = sum(batch.weight(options.format_weight) for batch in batches)
     total = 0.0
     optimizer.zero_grad(set_to_none=True)
