@@ -84,6 +84,7 @@ class TrainSettings(Group):
 
     epochs: float = Field(3.0, gt=0, description="passes over the dataset, unless minutes are given")
     minutes: float | None = Field(None, gt=0, description="stop after this long instead")
+    learning_rate: float = Field(2e-4, gt=0, description="usual for 7B; smaller models bear more (135M: 1e-3)")
     seed: int = Field(1, description="of shuffling and initialisation")
 
 

@@ -44,7 +44,7 @@ class TrainOptions:
     max_steps: int | None = None
     rank: int = 16
     alpha: int = 32
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     dropout: float = 0.0
     warmup_steps: int = 8
     clip: float = 1.0

@@ -71,7 +71,7 @@ def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float 
     if minutes is None and epochs is None:
         minutes = wanted.minutes
         epochs = None if minutes else wanted.epochs
-    options = TrainOptions(minutes=minutes, epochs=epochs, seed=wanted.seed)
+    options = TrainOptions(minutes=minutes, epochs=epochs, learning_rate=wanted.learning_rate, seed=wanted.seed)
     show.say("Loading the base model ...")
     model = speaker.load_model(desk, None, base)
     out = _place(desk.home.adapters)

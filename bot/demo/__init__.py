@@ -22,6 +22,7 @@ KNOBS = {
     "MODEL__BASE": "smollm2",
     "MODEL__CANDIDATES": 3,
     "MODEL__MAX_TOKENS": 32,
+    "TRAIN__LEARNING_RATE": 1e-3,
     "TRANSCRIPT__WINDOW": 800,
     "PULL__REQUESTS_PER_SECOND": 200,  # loopback bears it; the default is for Telegram
     "LIVE__DEBOUNCE_SECONDS": 2,
