@@ -15,6 +15,9 @@ if TYPE_CHECKING:  # `doppelgram pause` must not wait two seconds for Telethon
     from telethon import TelegramClient
 
 
+LATE = timedelta(minutes=1)
+
+
 class Control:
     """Paused or not. While paused nothing is generated and nothing is sent to a contact."""
 
@@ -52,7 +55,8 @@ class SavedMessages:
     async def __call__(self, message: Any) -> bool:
         """Obey one message; False when it is no command."""
         words = (message.message or "").split()
-        if message.fwd_from or message.via_bot_id or words[:1] != [".twin"]:
+        late = self.now() - message.date > LATE  # typed while we were away: newer switches have been set since
+        if message.fwd_from or message.via_bot_id or late or words[:1] != [".twin"]:
             return False
         await self.client.edit_message(message, self._answer(words[1:]))
         return True

@@ -62,6 +62,8 @@ class Gate:
             return "no consent for this chat"
         if now - suggestion.created_at > self.expire:
             return "expired"
+        if self.archive.message(suggestion.dialog_id, suggestion.upto_id) is None:
+            return "what it answers was deleted"
         if reason := self._overtaken(suggestion, ours):
             return reason
         mode = self.policy.mode(bubble.dialog_id, now)

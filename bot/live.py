@@ -39,6 +39,7 @@ class Live:
     commands: Callable[[Any], Awaitable[bool]]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
+    _reconnections: int = 0
     _fatal: asyncio.Future[None] = field(init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -143,8 +144,14 @@ class Live:
 
     async def _deliver(self) -> None:
         await self.twin.tidy()
-        while await self.twin.outbox.step() == 0.0:
+        while await self.twin.outbox.step(self._up_to_date) == 0.0:
             pass
+
+    def _up_to_date(self, dialog_id: int) -> bool:
+        """Whether this chat's history has been read since we connected; one that is not listed needs no reading."""
+        if self.client.reconnections != self._reconnections:
+            return False
+        return dialog_id in self._watched or all(dialog.id != dialog_id for dialog in self._listed())
 
     async def _watch_switches(self) -> None:
         """Stop a reply in the making as soon as somebody pauses, here or in another process."""
@@ -157,11 +164,10 @@ class Live:
         """Read recent history of the listed chats at the start, of a newly listed one at once, of all now and then."""
         last = float("-inf")
         clock = asyncio.get_running_loop().time
-        reconnections = self.client.reconnections
         while True:
-            if clock() - last >= RECONCILE or self.client.reconnections != reconnections:
+            if clock() - last >= RECONCILE or self.client.reconnections != self._reconnections:
                 self._watched.clear()
-                last, reconnections = clock(), self.client.reconnections
+                last, self._reconnections = clock(), self.client.reconnections
             for dialog in self._listed():
                 if dialog.id not in self._watched:
                     await self._reconcile(dialog)

@@ -28,6 +28,9 @@ RETRY_WITHIN = timedelta(minutes=5)
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
 """The request may have been carried out, or not."""
 
+TYPING_LASTS = timedelta(seconds=5)
+"""A typing notice fades after six seconds, so it is repeated a little earlier, never more often."""
+
 Emit = Callable[..., None]
 
 
@@ -63,6 +66,7 @@ class Outbox:
     rng: random.Random = field(default_factory=random.SystemRandom)
     _suggestions: Suggestions = field(init=False)
     _typing_in: int | None = field(default=None, init=False)
+    _typing_since: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
 
     def __post_init__(self) -> None:
         self._suggestions = Suggestions(self.live)
@@ -113,9 +117,8 @@ class Outbox:
     # --- after a restart
 
     async def recover(self) -> None:
-        """Settle what a crash left behind: rows whose answer we never saw, and the rest of interrupted replies."""
-        for row in self._rows("state = 'sending'"):
-            await self._settle(row)
+        """End what a crash interrupted: the rest of a reply that had begun. Rows whose answer we never saw are settled
+        by the first steps."""
         for (suggestion_id,) in self.live.db.execute(
             "SELECT DISTINCT suggestion_id FROM outbox WHERE state = 'planned' AND suggestion_id IN"
             " (SELECT suggestion_id FROM outbox WHERE state != 'planned')"
@@ -124,14 +127,20 @@ class Outbox:
 
     # --- delivering
 
-    async def step(self) -> float | None:
-        """Do what is due now. Returns the seconds until something is due, or None when nothing is planned."""
+    async def step(self, up_to_date: Callable[[int], bool] = lambda _: True) -> float | None:
+        """Do what is due now. Returns the seconds until something is due, or None when nothing is planned.
+
+        `up_to_date` tells whether a chat's recent history has been read since we connected: before that nobody can say
+        whether the owner has answered meanwhile, so nothing is sent there.
+        """
         for row in self._rows("state = 'sending'"):
-            await self._settle(row)
+            if up_to_date(row.dialog_id):
+                await self._settle(row)
         heads = self._rows(
             "state = 'planned' AND position = (SELECT min(position) FROM outbox AS o WHERE"
             " o.suggestion_id = outbox.suggestion_id AND o.state IN ('planned', 'sending'))"
         )
+        heads = [row for row in heads if up_to_date(row.dialog_id)]
         if not heads:
             await self._show_typing(None)
             return None
@@ -188,7 +197,7 @@ class Outbox:
             await self._peer_flood(row)
         except LOST as error:
             if isinstance(error, errors.RandomIdDuplicateError):
-                await self._settle(row)
+                await self._delivered_before(row)
             else:
                 self.emit("answer_lost", outbox=row.id)  # the row stays `sending`; the next step settles it
         except errors.RPCError as error:
@@ -196,6 +205,20 @@ class Outbox:
             self.emit("refused", outbox=row.id, error=type(error).__name__)
         else:
             self.sent(row.id, _message_id(answer, row.random_id))
+
+    async def _delivered_before(self, row: Row) -> None:
+        """Telegram has seen this `random_id`: it was delivered. Its message may have been changed or deleted since."""
+        if found := await self._find(row):
+            self.sent(row.id, found)
+        else:
+            self._unknown(row, "delivered, but not found")
+
+    def _unknown(self, row: Row, reason: str) -> None:
+        with self.live.transaction():
+            self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ? AND state = 'sending'", (row.id,))
+            self._conclude(row.suggestion_id)
+        self.cancel(row.suggestion_id, reason)
+        self.emit("unknown", outbox=row.id)
 
     async def _peer_flood(self, row: Row) -> None:
         """Telegram calls us a spammer: nothing is sent by itself any more until the owner says so."""
@@ -235,11 +258,7 @@ class Outbox:
         if not reason and self.now() - attempted < RETRY_WITHIN:
             await self._send(row)
             return
-        with self.live.transaction():
-            self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ? AND state = 'sending'", (row.id,))
-            self._conclude(row.suggestion_id)
-        self.cancel(row.suggestion_id, reason or "answer lost")
-        self.emit("unknown", outbox=row.id)
+        self._unknown(row, reason or "answer lost")
         await self.to_owner("One message of your twin may not have been delivered. Please look at the chat.")
 
     async def _find(self, row: Row) -> int | None:
@@ -308,8 +327,10 @@ class Outbox:
 
     async def _show_typing(self, dialog_id: int | None) -> None:
         """Typing is shown only while a bubble is really on its way, and ended when it is not."""
-        if dialog_id == self._typing_in and dialog_id is None:
+        fresh = self.now() - self._typing_since < TYPING_LASTS
+        if dialog_id == self._typing_in and (dialog_id is None or fresh):
             return
+        self._typing_since = self.now()
         action = types.SendMessageTypingAction() if dialog_id else types.SendMessageCancelAction()
         where, self._typing_in = dialog_id or self._typing_in, dialog_id
         try:

@@ -61,7 +61,7 @@ def responder(desk: Desk, archive: Archive) -> tuple[Responder, str]:
     speaks = Responder(
         archive=archive,
         generator=Voice(Generator(loaded), desk.settings.model),
-        confidence=_by(table),
+        confidence=_by(table if table and table.quantization == loaded.identity.quantization else None),
         guard=Guard(),
         shape=Shape(wanted.window, desk.zone, wanted.zone),
         key=desk.home.key(),

@@ -135,7 +135,11 @@ class Suggestions:
 
     def withdrawn(self, suggestion: Suggestion) -> None:
         """Its text is in the input box no more."""
-        self._live.db.execute("UPDATE suggestions SET surface = 'withdrawn' WHERE id = ?", (suggestion.id,))
+        self.shown_on(suggestion, "withdrawn")
+
+    def shown_on(self, suggestion: Suggestion, surface: str) -> None:
+        """Note where it is shown, whatever its state."""
+        self._live.db.execute("UPDATE suggestions SET surface = ? WHERE id = ?", (surface, suggestion.id))
 
     def attempts(self, dialog_id: int, upto_id: int) -> int:
         """How many suggestions this turn has had."""

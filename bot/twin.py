@@ -181,7 +181,8 @@ class Twin:
             self.suggestions.withdrawn(suggestion)
         for suggestion in self.suggestions.in_state(State.PENDING):
             if now - suggestion.created_at > UNPLACED:  # a crash came between writing it and showing it
-                self._move(suggestion, State.OFFERED, "review")
+                state = State.HELD if suggestion.outcome == Ruling.HOLD else State.OFFERED
+                self._move(suggestion, state, suggestion.surface or "review")
         for suggestion in self.suggestions.in_state(State.APPROVED, State.EDITED):
             self.outbox.plan(suggestion)
 
@@ -211,7 +212,9 @@ class Twin:
             self._settle(chat, Outcome.OFF)
         elif now.timestamp() - chat.arrived_at > self.expire.total_seconds():
             self._settle(chat, Outcome.EXPIRED)
-        elif (context := self.responder.context(chat.dialog_id)) is None or context.history[-1].mine:
+        elif (context := self.responder.context(chat.dialog_id)) is None or (
+            context.history[-1].mine and not context.history[-1].by_twin
+        ):
             self._settle(chat, Outcome.OWNER_ANSWERED)
         else:
             await self._write(chat, context)
@@ -230,6 +233,9 @@ class Twin:
             self._busy_with = None
         if self._turns[chat.dialog_id] != turn or self.control.paused(self.now()) or self._stop.is_set():
             return  # still waiting in the inbox; the next look decides anew
+        if not self.listens_to(self.archive.dialog(chat.dialog_id)):  # revoked or forgotten while it was written
+            self._settle(chat, Outcome.OFF)
+            return
         if not proposals or proposals[0].verdict.outcome is Ruling.DROP:
             self._settle(chat, Outcome.DROPPED)
             return
@@ -259,10 +265,18 @@ class Twin:
         elif mode is Mode.AUTO and (reason := self._against_auto(suggestion)) is None:
             if approved := self._move(suggestion, State.APPROVED, "auto"):
                 self.outbox.plan(approved)
-        elif mode is Mode.DRAFT and await self.drafts.place(suggestion):
+        elif mode is Mode.DRAFT and await self._placed(suggestion):
             self._move(suggestion, State.OFFERED, "draft")
         else:
             self._move(suggestion, State.OFFERED, "review", **({"because": reason} if mode is Mode.AUTO else {}))
+
+    async def _placed(self, suggestion: Suggestion) -> bool:
+        """Put it into the input box. That it may lie there is committed first: nothing is sent from two places."""
+        self.suggestions.shown_on(suggestion, "draft")
+        placed = await self.drafts.place(suggestion)
+        if not placed:
+            self.suggestions.shown_on(suggestion, "review")
+        return placed
 
     def _move(self, suggestion: Suggestion, state: State, surface: str, **more: object) -> Suggestion | None:
         moved = self.suggestions.move(suggestion, state, self.now(), surface=surface)

@@ -181,7 +181,8 @@ def mark_stale(home: Path, dialog_id: int) -> list[str]:
 
 def update(adapter: Adapter, **changes: Any) -> Adapter:
     """Write the card anew with some values changed, such as `losses` after an evaluation."""
-    card = replace(adapter.card, **changes)
+    # Read again: a consent may have been revoked while the caller was measuring, and that is never undone.
+    card = replace(read(adapter.folder).card, **changes)
     with disk(adapter.folder):
         write_private(adapter.folder / CARD, json.dumps(asdict(card), indent=2) + "\n")
     return Adapter(adapter.folder, card)
