@@ -214,6 +214,8 @@ class Outbox:
             self._unknown(row, "delivered, but not found")
 
     def _unknown(self, row: Row, reason: str) -> None:
+        if not self._rows(f"id = {row.id} AND state = 'sending'"):
+            return  # its echo came while we looked
         with self.live.transaction():
             self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ? AND state = 'sending'", (row.id,))
             self._conclude(row.suggestion_id)
