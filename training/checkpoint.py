@@ -43,12 +43,15 @@ def save(folder: Path, position: Position, parameters: dict[str, Tensor], optimi
             write_bytes(work / "optimizer.safetensors", serialize(_flat(optimizer)))
             write_private(work / "position.json", json.dumps(asdict(position)))
             target = folder / f"checkpoint-{position.step:09d}"
+            if target.exists() and _key_of(target) != position.key:
+                shutil.rmtree(target)
             if not target.exists():
                 work.rename(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    for old in _all(folder)[:-1]:
-        shutil.rmtree(old, ignore_errors=True)
+    for old in _all(folder):
+        if old != target:  # also one of another dataset, whatever its step
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def resume(folder: Path, key: str, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> Position:
@@ -64,6 +67,10 @@ def resume(folder: Path, key: str, parameters: dict[str, Tensor], optimizer: tor
         _restore(optimizer, load_file(place / "optimizer.safetensors"))
         return position
     return Position(key)
+
+
+def _key_of(place: Path) -> str:
+    return str(json.loads((place / "position.json").read_text())["key"])
 
 
 def clear(folder: Path) -> None:
