@@ -103,6 +103,17 @@ def test_another_dataset_does_not_take_up_a_checkpoint(dataset: Path, tmp_path: 
     assert len(result.losses) == TINY.max_steps
 
 
+def test_an_old_checkpoint_of_another_dataset_does_not_outlive_a_newer_one(dataset: Path, tmp_path: Path) -> None:
+    other = replace(TINY, seed=2)
+    for options, steps in ((TINY, 3), (other, 1)):
+        _, progress, stop = stop_after(steps)
+        train.train(models.tiny(), dataset, tmp_path / "me", options, progress, stop)
+    assert [path.name for path in (tmp_path / "me").glob("checkpoint-*")] == ["checkpoint-000000001"]
+    result = train.train(models.tiny(), dataset, tmp_path / "me", other)
+    assert TINY.max_steps is not None
+    assert len(result.losses) == TINY.max_steps - 1, "it goes on from the newer one"
+
+
 def test_a_budget_of_minutes_counts_the_steps_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
     ticks = itertools.count()
     options = replace(TINY, max_steps=None, minutes=0.1)
