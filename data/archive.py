@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data.message import Dialog, Kind, Message
+from data.message import Dialog, Kind, Message, Person
 from data.store import Store
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -30,9 +30,28 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
         """,
     ),
+    (
+        "groups",
+        """
+        CREATE TABLE people (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, username TEXT);
+        ALTER TABLE dialogs ADD COLUMN migrated_to INTEGER;
+        ALTER TABLE dialogs ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE dialogs ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE messages ADD COLUMN sender_id INTEGER;
+        ALTER TABLE messages ADD COLUMN topic_id INTEGER;
+        ALTER TABLE messages ADD COLUMN quote TEXT;
+        ALTER TABLE messages ADD COLUMN via_bot INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE messages ADD COLUMN reactions TEXT;
+        ALTER TABLE messages ADD COLUMN service INTEGER NOT NULL DEFAULT 0
+        """,
+    ),
 )
 
-_COLUMNS = "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, by_twin"
+_COLUMNS = (
+    "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, "
+    "sender_id, topic_id, quote, via_bot, reactions, service, by_twin"
+)
+_DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +148,8 @@ class Archive(Store):
         """Write what is known of these dialogs over what was known."""
         with self.transaction():
             self.db.executemany(
-                "REPLACE INTO dialogs (id, kind, title, username, phone, last_at) VALUES (?, ?, ?, ?, ?, ?)",
-                [(d.id, d.kind, d.title, d.username, d.phone, _stamp(d.last_at)) for d in dialogs],
+                f"REPLACE INTO dialogs ({_DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_dialog_row(dialog) for dialog in dialogs],
             )
 
     def dialogs(self) -> list[Dialog]:
@@ -141,6 +160,21 @@ class Archive(Store):
         """One dialog, or None."""
         row = self.db.execute("SELECT * FROM dialogs WHERE id = ?", (dialog_id,)).fetchone()
         return _to_dialog(row) if row else None
+
+    # --- who wrote in groups
+
+    def save_people(self, people: Iterable[Person]) -> None:
+        """Write what is known of these people over what was known."""
+        with self.transaction():
+            self.db.executemany(
+                "REPLACE INTO people (id, kind, name, username) VALUES (?, ?, ?, ?)",
+                [(p.id, p.kind, p.name, p.username) for p in people],
+            )
+
+    def people(self) -> dict[int, Person]:
+        """Everybody known from groups, by id."""
+        rows = self.db.execute("SELECT id, kind, name, username FROM people")
+        return {row["id"]: Person(row["id"], Kind(row["kind"]), row["name"], row["username"]) for row in rows}
 
     # --- how far each dialog is pulled
 
@@ -192,7 +226,9 @@ def _moment(stamp: float | None) -> datetime | None:
 
 def _to_row(m: Message) -> tuple[object, ...]:
     place = m.dialog_id, m.id, int(m.mine), m.sent_at.timestamp()
-    return (*place, m.text, m.reply_to, _stamp(m.edited_at), m.media, int(m.forwarded), int(m.by_twin))
+    content = m.text, m.reply_to, _stamp(m.edited_at), m.media, int(m.forwarded)
+    origin = m.sender_id, m.topic_id, m.quote, int(m.via_bot), m.reactions, int(m.service)
+    return (*place, *content, *origin, int(m.by_twin))
 
 
 def _to_message(row: sqlite3.Row) -> Message:
@@ -206,9 +242,30 @@ def _to_message(row: sqlite3.Row) -> Message:
         edited_at=_moment(row["edited_at"]),
         media=row["media"],
         forwarded=bool(row["forwarded"]),
+        sender_id=row["sender_id"],
+        topic_id=row["topic_id"],
+        quote=row["quote"],
+        via_bot=bool(row["via_bot"]),
+        reactions=row["reactions"],
+        service=bool(row["service"]),
         by_twin=bool(row["by_twin"]),
     )
 
 
+def _dialog_row(d: Dialog) -> tuple[object, ...]:
+    named = d.id, d.kind, d.title, d.username, d.phone, _stamp(d.last_at)
+    return (*named, d.migrated_to, int(d.protected), int(d.archived))
+
+
 def _to_dialog(row: sqlite3.Row) -> Dialog:
-    return Dialog(row["id"], Kind(row["kind"]), row["title"], row["username"], row["phone"], _moment(row["last_at"]))
+    return Dialog(
+        row["id"],
+        Kind(row["kind"]),
+        row["title"],
+        row["username"],
+        row["phone"],
+        _moment(row["last_at"]),
+        row["migrated_to"],
+        bool(row["protected"]),
+        bool(row["archived"]),
+    )

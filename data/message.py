@@ -34,11 +34,27 @@ class Dialog:
     username: str | None = None
     phone: str | None = None
     last_at: datetime | None = None
+    migrated_to: int | None = None
+    """The supergroup that this basic group became: its history goes on there."""
+    protected: bool = False
+    """Its owner forbids saving its content, so nothing of it is kept."""
+    archived: bool = False
+    """Lies in the archive folder of the owner's list."""
 
     @property
     def with_a_person(self) -> bool:
         """Whether a living person is on the other side: the only kind that is pulled, trained on or answered."""
         return self.kind is Kind.PRIVATE and self.id not in SERVICE_ACCOUNTS
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who wrote in a group. `id` is Telegram's marked peer id, `kind` as if they were a dialog."""
+
+    id: int
+    kind: Kind
+    name: str
+    username: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +71,18 @@ class Message:
     media: str | None = None
     """A placeholder such as `[photo]`, or None for plain text. A caption stays in `text`."""
     forwarded: bool = False
+    sender_id: int | None = None
+    """Who wrote it, in a group; None in a private chat, where `mine` says it, and for a hidden sender."""
+    topic_id: int | None = None
+    """The topic of a forum group that it stands in."""
+    quote: str | None = None
+    """The part of the message replied to that was picked out as a quote."""
+    via_bot: bool = False
+    """An inline bot made the content: never a training target."""
+    reactions: str | None = None
+    """What was put under it, such as `❤2 👍1`."""
+    service: bool = False
+    """Something that happened rather than something said: a call, a new title. `media` says what."""
     by_twin: bool = False
     """Written by the twin: context for later replies, never a training target."""
 

@@ -14,7 +14,7 @@ import pytest
 
 from data.archive import MIGRATIONS, Archive, Cursor, Saved
 from data.errors import UserError
-from data.message import Dialog, Kind, Message
+from data.message import Dialog, Kind, Message, Person
 from data.store import migrate
 
 NOON = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
@@ -46,11 +46,31 @@ def bytes_on_disk(path: Path) -> bytes:
 
 
 def test_a_message_comes_back_as_it_was_saved(archive: Archive) -> None:
-    full = message(5, "ёлка 🎄", mine=True, reply_to=3, edited_at=NOON, media="[photo]", forwarded=True, by_twin=True)
+    told = {"mine": True, "reply_to": 3, "edited_at": NOON, "media": "[photo]", "forwarded": True, "by_twin": True}
+    group = {"sender_id": BEN, "topic_id": 9, "quote": "tree?", "via_bot": True, "reactions": "❤2", "service": True}
+    full = message(5, "ёлка 🎄", **told, **group)
     archive.save([full, message(6, "")])
     assert archive.message(ANNA, 5) == full
     assert archive.messages(ANNA) == [full, message(6, "")]
     assert archive.message(ANNA, 7) is None
+
+
+def test_an_archive_of_the_first_schema_keeps_its_messages(path: Path) -> None:
+    db = sqlite3.connect(path, isolation_level=None)
+    migrate(db, MIGRATIONS[:1])
+    db.execute("INSERT INTO dialogs VALUES (?, 'private', 'Anna', NULL, NULL, NULL)", (ANNA,))
+    db.execute("INSERT INTO messages VALUES (?, 1, 0, ?, 'hi', NULL, NULL, NULL, 0, 1)", (ANNA, NOON.timestamp()))
+    db.close()
+    archive = Archive(path)
+    assert archive.messages(ANNA) == [message(1, sent_at=NOON, by_twin=True)]
+    assert archive.dialogs() == [Dialog(ANNA, Kind.PRIVATE, "Anna")]
+    archive.close()
+
+
+def test_people_of_groups_come_back_as_they_were_last_known(archive: Archive) -> None:
+    ben = Person(BEN, Kind.PRIVATE, "Ben", "ben")
+    archive.save_people([Person(BEN, Kind.PRIVATE, "Benjamin"), ben, Person(ANNA, Kind.BOT, "Annabot")])
+    assert archive.people() == {BEN: ben, ANNA: Person(ANNA, Kind.BOT, "Annabot")}
 
 
 def test_saving_twice_is_saving_once(archive: Archive) -> None:
