@@ -1,0 +1,27 @@
+"""The edge to Telegram: connect, log in, and turn Telethon's objects into our values. No other module knows its types.
+
+The server is a value (`Server`): Telegram itself, its test data centres, or any MTProto server of the same schema.
+"""
+
+from data.telegram.client import TEST_SERVERS, Client, Login, Server, connect
+from data.telegram.failure import explain, readable_errors
+from data.telegram.login import Owner, log_in_by_code, log_in_by_qr, log_out, owner_of
+from data.telegram.values import dialogs_of, to_dialog, to_message
+
+__all__ = [
+    "TEST_SERVERS",
+    "Client",
+    "Login",
+    "Owner",
+    "Server",
+    "connect",
+    "dialogs_of",
+    "explain",
+    "log_in_by_code",
+    "log_in_by_qr",
+    "log_out",
+    "owner_of",
+    "readable_errors",
+    "to_dialog",
+    "to_message",
+]

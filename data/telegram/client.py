@@ -1,0 +1,88 @@
+"""A connection to Telegram, or to any other MTProto server: nothing beyond this file can tell which one it is."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from telethon import TelegramClient
+from telethon.crypto import rsa
+from telethon.sessions import SQLiteSession
+
+from data.telegram.failure import readable_errors
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Another MTProto server than Telegram's own: `host:port`, its data centre number and its RSA key (PKCS#1 PEM)."""
+
+    host: str
+    port: int
+    dc: int
+    key: str | None = None
+
+
+TEST_SERVERS = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
+"""Telegram's test data centres, from core.telegram.org/api/auth#test-accounts and my.telegram.org."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Which account: the application's own api id and hash, where the session file lies, and the server."""
+
+    api_id: int
+    api_hash: str
+    session: Path
+    server: Server | None = None
+
+
+class Client(TelegramClient):
+    """Telethon's client, which also counts how often it had to connect anew: updates may be missing since then, and
+    Telethon itself does not ask for them."""
+
+    reconnections = 0
+
+    async def _handle_auto_reconnect(self) -> None:
+        await super()._handle_auto_reconnect()
+        self.reconnections += 1
+
+
+@asynccontextmanager
+async def connect(login: Login, *, updates: bool = False, patient: bool | None = None) -> AsyncIterator[Client]:
+    """A connected client; disconnected at the end. Logged in or not: ask `owner_of`. Raises UserError.
+
+    `updates` makes it a live client, which also catches up on what happened while it was away. `patient` is whether it
+    tries for ever to connect, as a live client does if nothing else is said.
+    """
+    login.session.touch(mode=0o600, exist_ok=True)  # SQLite would create it readable by everybody
+    logging.getLogger("telethon").setLevel(logging.CRITICAL)  # its lower levels may quote what was received
+    session = SQLiteSession(str(login.session))
+    if login.server:
+        session.set_dc(login.server.dc, login.server.host, login.server.port)
+        if login.server.key:
+            rsa.add_key(login.server.key, old=False)
+    client = Client(
+        session,
+        login.api_id,
+        login.api_hash,
+        receive_updates=updates,
+        catch_up=updates,
+        sequential_updates=True,
+        flood_sleep_threshold=0,
+        raise_last_call_error=True,
+        connection_retries=None if (updates if patient is None else patient) else 2,
+        request_retries=0 if updates else 2,  # the outbox looks for itself what became of a request
+        retry_delay=1,
+        timeout=10,
+        device_model="doppelgram",
+    )
+    try:
+        with readable_errors():
+            await client.connect()
+        yield client
+    finally:
+        disconnecting = client.disconnect()
+        if disconnecting:
+            await disconnecting
+        session.close()
