@@ -15,6 +15,7 @@ from sandbox.box import Box, Draft, Post
 from sandbox.hub import Hub
 from sandbox.journal import Delivery, Event
 from sandbox.session import Session
+from sandbox.town import Town
 from sandbox.view import View
 
 Told = dict[int, list[Any]]
@@ -53,9 +54,9 @@ def edit(hub: Hub, post: Post, text: str, entities: list[Any], via: Session | No
     told: Told = {}
     for owner in list(post.ids):
         box = town.boxes[owner]
-        pts = box.change(1, update=partial(edited, View(town, owner), post, box))
+        pts = box.change(1, update=partial(edited, town, post, box))
         for viewer in town.chats[owner].members if owner < 0 else [owner]:
-            told[viewer] = [edited(View(town, viewer), post, box, pts)]
+            told[viewer] = [edited(town, post, box, viewer, pts)]
             hub.tell(viewer, told[viewer], posts=[post], but=via)
     return told
 
@@ -65,15 +66,16 @@ def unsend(hub: Hub, owner: int, posts: list[Post], *, both: bool, via: Session 
     town = hub.town
     gone: dict[int, list[int]] = {}
     for post in posts:
-        for holder in list(post.ids) if both else [owner]:
+        here = town.box_of(owner, post.peer_for(owner)).owner
+        for holder in list(post.ids) if both else [here]:
             gone.setdefault(holder, []).append(post.ids[holder])
             town.boxes[holder].remove(post.ids[holder])
         note(hub, "delete", owner, post.peer_for(owner), via, both=both)
     for holder, ids in gone.items():
-        if holder < 0:
-            continue
-        update = change(town.boxes[holder], len(ids), partial(deleted, ids))
-        hub.tell(holder, [update], but=via)
+        bare = town.chats[holder].bare_id if holder < 0 else None
+        pts = town.boxes[holder].change(len(ids), update=partial(deleted, ids, bare))
+        for viewer in town.chats[holder].members if holder < 0 else [holder]:
+            hub.tell(viewer, [deleted(ids, bare, viewer, pts)], peers=[holder] if holder < 0 else [], but=via)
     return len(gone.get(owner, []))
 
 
@@ -87,22 +89,39 @@ def read(hub: Hub, reader: int, peer: int, max_id: int, via: Session | None = No
         return 0
     own.read_in[peer] = ids[-1]
     note(hub, "read", reader, peer, via, max_id=ids[-1])
-    if town.is_channel(peer):
-        return 0
     view = View(town, reader)
     left = town.unread(reader, peer)
-    inbox = change(own, 1, partial(inbox_read, view, peer, ids[-1], left))
-    hub.tell(reader, [inbox], peers=[peer], but=via)
     theirs = [box.posts[i] for i in ids if i > before and box.posts[i].sender != reader]
+    if town.is_channel(peer):
+        _read_channel(hub, view, peer, ids[-1], left, theirs, via)
+        return 0
+    inbox = change(own, 1, partial(inbox_read, town, peer, ids[-1], left))
+    hub.tell(reader, [inbox], peers=[peer], but=via)
     for sender in {post.sender for post in theirs}:
         last = max(post.ids.get(sender, 0) for post in theirs if post.sender == sender)
         other, chat = town.boxes[sender], reader if peer >= 0 else peer
         if last <= other.read_out.get(chat, 0):
             continue
         other.read_out[chat] = last
-        outbox = change(other, 1, partial(outbox_read, View(town, sender), chat, last))
+        outbox = change(other, 1, partial(outbox_read, town, chat, last))
         hub.tell(sender, [outbox], peers=[chat])
     return 1
+
+
+def _read_channel(
+    hub: Hub, view: View, peer: int, max_id: int, left: int, theirs: list[Post], via: Session | None
+) -> None:
+    """Reading in a channel takes no number; in a supergroup the writers learn that somebody has read them."""
+    town, bare = hub.town, hub.town.chats[peer].bare_id
+    inbox = types.UpdateReadChannelInbox(bare, max_id, left, pts=town.boxes[peer].pts)
+    hub.tell(view.viewer, [inbox], peers=[peer], but=via)
+    if town.is_broadcast(peer):
+        return
+    for sender in {post.sender for post in theirs} & set(town.chats[peer].members):
+        last = max(post.ids[peer] for post in theirs if post.sender == sender)
+        if last > town.boxes[sender].read_out.get(peer, 0):
+            town.boxes[sender].read_out[peer] = last
+            hub.tell(sender, [types.UpdateReadChannelOutbox(bare, last)], peers=[peer])
 
 
 def typing(hub: Hub, who: int, peer: int, action: Any, via: Session | None = None) -> None:
@@ -114,9 +133,10 @@ def typing(hub: Hub, who: int, peer: int, action: Any, via: Session | None = Non
         hub.tell_short(peer, types.UpdateUserTyping(who, action))
         return
     chat = town.chats[peer]
+    kind = types.UpdateChannelUserTyping if chat.channel else types.UpdateChatUserTyping
     for member in chat.members:
         if member != who:
-            hub.tell_short(member, types.UpdateChatUserTyping(chat.bare_id, types.PeerUser(who), action))
+            hub.tell_short(member, kind(chat.bare_id, types.PeerUser(who), action))
 
 
 def draft(hub: Hub, owner: int, peer: int, kept: Draft | None, via: Session | None = None) -> None:
@@ -167,9 +187,9 @@ def note(hub: Hub, kind: str, who: int, peer: int | None, via: Session | None, *
     hub.journal.events.append(Event(hub.town.clock.now(), kind, who, peer, detail, login))
 
 
-def change(box: Box, count: int, make: Callable[[int], Any]) -> Any:
-    """Number a change in a box and give its update."""
-    return make(box.change(count, update=make))
+def change(box: Box, count: int, make: Callable[[int, int], Any]) -> Any:
+    """Number a change in an account's box and give its update."""
+    return make(box.owner, box.change(count, update=make))
 
 
 def new_message(view: View, post: Post, box: Box, pts: int) -> Any:
@@ -178,24 +198,26 @@ def new_message(view: View, post: Post, box: Box, pts: int) -> Any:
     return kind(view.message(post, post.ids[box.owner]), pts=pts, pts_count=1)
 
 
-def edited(view: View, post: Post, box: Box, pts: int) -> Any:
+def edited(town: Town, post: Post, box: Box, viewer: int, pts: int) -> Any:
     """The update for an edit; None when the message is gone by now."""
     if box.owner not in post.ids:
         return None
     kind = types.UpdateEditMessage if box.owner >= 0 else types.UpdateEditChannelMessage
-    return kind(view.message(post, post.ids[box.owner]), pts=pts, pts_count=1)
+    return kind(View(town, viewer).message(post, post.ids[box.owner]), pts=pts, pts_count=1)
 
 
-def deleted(ids: list[int], pts: int) -> types.UpdateDeleteMessages:
-    """The update for deleted messages: on Telegram, too, it does not say in which chat they were."""
+def deleted(ids: list[int], channel: int | None, _viewer: int, pts: int) -> Any:
+    """The update for deleted messages: on Telegram, too, it says in which chat they were only for a channel."""
+    if channel is not None:
+        return types.UpdateDeleteChannelMessages(channel, ids, pts=pts, pts_count=len(ids))
     return types.UpdateDeleteMessages(ids, pts=pts, pts_count=len(ids))
 
 
-def inbox_read(view: View, peer: int, max_id: int, left: int, pts: int) -> types.UpdateReadHistoryInbox:
+def inbox_read(town: Town, peer: int, max_id: int, left: int, viewer: int, pts: int) -> types.UpdateReadHistoryInbox:
     """The update for having read, on another device."""
-    return types.UpdateReadHistoryInbox(view.peer(peer), max_id, left, pts=pts, pts_count=1)
+    return types.UpdateReadHistoryInbox(View(town, viewer).peer(peer), max_id, left, pts=pts, pts_count=1)
 
 
-def outbox_read(view: View, peer: int, max_id: int, pts: int) -> types.UpdateReadHistoryOutbox:
+def outbox_read(town: Town, peer: int, max_id: int, viewer: int, pts: int) -> types.UpdateReadHistoryOutbox:
     """The update for one's messages being read."""
-    return types.UpdateReadHistoryOutbox(view.peer(peer), max_id, pts=pts, pts_count=1)
+    return types.UpdateReadHistoryOutbox(View(town, viewer).peer(peer), max_id, pts=pts, pts_count=1)

@@ -23,10 +23,20 @@ class Post:
     entities: list[Any] = field(default_factory=list)
     reply_to: "Post | None" = None
     edited_at: datetime | None = None
-    media: str | None = None
+    edit_hidden: bool = False
+    media: Any = None
+    """The name of a kind in `sandbox.media`, or a TL media object."""
     action: Any = None
     random_id: int | None = None
     reactions: dict[int, str] = field(default_factory=dict)
+    topic: "Post | None" = None
+    """The TopicCreate message of the forum topic that it stands in; None in General and outside forums."""
+    quote: str | None = None
+    forward: Any = None
+    via_bot: int | None = None
+    album: int | None = None
+    protected: bool = False
+    pinned: bool = False
     ids: dict[int, int] = field(default_factory=dict)
     """Its message id in each box: box owner -> id."""
 
@@ -50,27 +60,35 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One numbered change. `post` is set for a new message; `update` makes the TL update for anything else."""
+    """One numbered change. `post` is set for a new message; `update` makes the TL update for anything else, in the eyes
+    of an account: what a channel's members see of a change differs."""
 
     pts: int
     count: int
     post: Post | None
-    update: Callable[[], Any] | None
+    update: Callable[[int], Any] | None
     peer: int | None = None
 
 
 class Box:
     """The messages of one owner. Ids and pts only ever grow; pts starts at 1, because 0 means unknown to clients."""
 
-    def __init__(self, owner: int) -> None:
+    def __init__(self, owner: int, now: Callable[[], datetime]) -> None:
         self.owner = owner
+        self.now = now
         self.posts: dict[int, Post] = {}
+        self.changed_at: datetime | None = None
         self.by_peer: dict[int, list[int]] = {}
         self.read_in: dict[int, int] = {}
         self.read_out: dict[int, int] = {}
         self.drafts: dict[int, Draft] = {}
+        self.muted: set[int] = set()
+        self.former: dict[Post, int] = {}
+        """Ids of messages that are gone: answers to them still name them."""
         self.changes: list[Change] = []
         self.pts = 1
+        self.kept_from = 1
+        """The pts from which on every change is known one by one."""
         self.top = 0
         self.random_ids: set[int] = set()
 
@@ -82,6 +100,7 @@ class Box:
         self.by_peer.setdefault(post.peer_for(self.owner), []).append(self.top)
         if quiet:
             self.pts += 1
+            self.kept_from = self.pts
             return self.pts
         return self.change(1, post=post)
 
@@ -90,15 +109,19 @@ class Box:
         count: int,
         *,
         post: Post | None = None,
-        update: Callable[[int], Any] | None = None,
+        update: Callable[[int, int], Any] | None = None,
         peer: int | None = None,
     ) -> int:
-        """Number a change; `update` is called with the new pts whenever somebody needs the TL object."""
+        """Number a change; `update` is called with a viewer and the new pts whenever that one needs the TL object."""
         self.pts += count
-        pts = self.pts
-        make = None if update is None else lambda: update(pts)
+        pts, self.changed_at = self.pts, self.now()
+        make = None if update is None else lambda viewer: update(viewer, pts)
         self.changes.append(Change(pts, count, post, make, peer))
         return pts
+
+    def id_of(self, post: Post) -> int | None:
+        """The id under which a message is, or was, here."""
+        return post.ids.get(self.owner) or self.former.get(post)
 
     def since(self, pts: int) -> list[Change]:
         """The changes that a client which saw `pts` has missed."""
@@ -110,4 +133,4 @@ class Box:
         peer = post.peer_for(self.owner)
         ids = self.by_peer[peer]
         del ids[bisect_left(ids, message_id)]
-        del post.ids[self.owner]
+        self.former[post] = post.ids.pop(self.owner)

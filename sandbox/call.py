@@ -63,13 +63,15 @@ class Call:
         """The marked id that an InputPeer names, its access hash or membership checked. Raises Refusal."""
         if isinstance(given, types.InputPeerChat):
             chat = self.town.chats.get(-given.chat_id)
-            if chat is None or self.me not in chat.members:
+            if chat is None or (self.me not in chat.members and chat.id not in self.town.boxes[self.me].by_peer):
                 raise bad("PEER_ID_INVALID")
             return chat.id
         if isinstance(given, types.InputPeerChannel | types.InputChannel):
             marked = channel_id(given.channel_id)
             if marked not in self.town.chats or given.access_hash != self.town.access_hash(self.me, marked):
                 raise bad("CHANNEL_INVALID")
+            if self.me not in self.town.chats[marked].members and not self.town.chats[marked].username:
+                raise bad("CHANNEL_PRIVATE")
             return marked
         return self.user(given, "PEER_ID_INVALID")
 

@@ -22,30 +22,41 @@ class Host(Hub):
         text: str,
         *,
         reply_to: int | None = None,
-        media: str | None = None,
+        media: Any = None,
+        topic: Post | None = None,
     ) -> int:
         """Let somebody write; `peer_id` is an account or a marked chat id. Returns the message's id in the owner's
-        box when the owner can see it, else in the sender's. `reply_to` is an id in the same box.
+        box when the owner can see it (in a channel's own), else in the sender's. `reply_to` is an id in the same box.
 
-        `media` is "photo", "voice" or "sticker".
+        `media` is a kind of `sandbox.media` or a TL media object; `topic` the first message of a forum's topic.
         """
-        replied = self._find(reply_to) if reply_to else None
+        replied = self.post(reply_to, peer_id) if reply_to else None
         post = Post(sender_id, peer_id, self.town.clock.now(), text, reply_to=replied, media=media)
+        post.topic = topic or (replied.topic if replied else None)
+        return self.deliver(post)
+
+    def deliver(self, post: Post) -> int:
+        """Let a message with anything in it be sent, a service message too. Returns its id, as `say` does."""
         acts.send(self, post)
+        sender_id, peer_id = post.sender, post.peer
         for box in (self.town.owner_id, sender_id, peer_id):
             if box in post.ids:
                 return post.ids[box]
         raise KeyError(peer_id)
 
-    async def edit(self, message_id: int, text: str) -> None:
-        """Let the sender of a message (an id in the owner's box) change it."""
-        acts.edit(self, self._find(message_id), text, [])
+    async def edit(self, message_id: int, text: str, peer_id: int = 0) -> None:
+        """Let the sender of a message (an id in the owner's box, or in the channel's that is named) change it."""
+        acts.edit(self, self.post(message_id, peer_id), text, [])
 
-    async def unsend(self, *message_ids: int) -> None:
-        """Let the sender of messages (ids in the owner's box) delete them for everybody."""
+    async def unsend(self, *message_ids: int, peer_id: int = 0) -> None:
+        """Let the senders of messages (ids in the owner's box, or the channel's) delete them for everybody."""
         for message_id in message_ids:
-            post = self._find(message_id)
+            post = self.post(message_id, peer_id)
             acts.unsend(self, post.sender, [post], both=True)
+
+    async def delete(self, *message_ids: int) -> None:
+        """Let the owner delete messages from another device, in the own box alone."""
+        acts.unsend(self, self.town.owner_id, [self.post(i) for i in message_ids], both=False)
 
     async def typing(self, who: int, peer_id: int, *, stop: bool = False) -> None:
         """Let somebody begin, or stop, to type."""
@@ -58,7 +69,7 @@ class Host(Hub):
 
     async def react(self, who: int, message_id: int, emoji: str | None) -> None:
         """Let somebody put a reaction on a message (an id in the owner's box); None takes it off."""
-        acts.react(self, who, self._find(message_id), emoji)
+        acts.react(self, who, self.post(message_id), emoji)
 
     async def draft(self, who: int, peer_id: int, text: str) -> None:
         """Let somebody leave a cloud draft, from another device; an empty text removes it."""
@@ -103,5 +114,6 @@ class Host(Hub):
         posts = [box.posts[i] for i in box.by_peer.get(peer_id, [])]
         return [Line(post.sender == me, post.text, post.at) for post in posts]
 
-    def _find(self, message_id: int) -> Post:
-        return self.town.boxes[self.town.owner_id].posts[message_id]
+    def post(self, message_id: int, peer_id: int = 0) -> Post:
+        """A message by its id in the owner's box, or in the box of a channel. Raises KeyError."""
+        return self.town.box_of(self.town.owner_id, peer_id).posts[message_id]

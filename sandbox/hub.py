@@ -14,6 +14,7 @@ from sandbox.box import Post
 from sandbox.codes import Code
 from sandbox.faults import Faults
 from sandbox.journal import Asked, Delivery, Event, Journal
+from sandbox.limits import Limits
 from sandbox.session import Login, Session
 from sandbox.town import Town
 from sandbox.view import View
@@ -25,6 +26,7 @@ class Hub:
     def __init__(self, town: Town) -> None:
         self.town = town
         self.faults = Faults()
+        self.limits = Limits()
         self.journal = Journal()
         self.logins: dict[bytes, Login] = {}
         self.codes: dict[str, Code] = {}

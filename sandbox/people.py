@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from telethon.tl import types
+
+from sandbox.box import Post
+from sandbox.topic import COLOR, Topic
+
 SERVICE = 777000
 """Telegram's own account: it brings the login codes."""
 
@@ -24,6 +29,8 @@ class Account:
     support: bool = False
     scam: bool = False
     contacts: set[int] = field(default_factory=set)
+    protects: set[int] = field(default_factory=set)
+    """Private chats from which this account lets nothing be copied or forwarded."""
     online: bool = False
 
     @property
@@ -34,7 +41,11 @@ class Account:
 
 @dataclass(slots=True)
 class Chat:
-    """A basic group or a broadcast channel. `id` is the marked id: `-n` for a group, `-100n` for a channel."""
+    """A basic group, a supergroup (`megagroup`, perhaps a `forum`) or a broadcast channel.
+
+    `id` is the marked id: `-n` for a basic group, `-100n` for the others, which count messages and changes by
+    themselves. `migrated_to` and `migrated_from` tie a basic group to the supergroup that it became.
+    """
 
     id: int
     title: str
@@ -43,11 +54,35 @@ class Chat:
     members: list[int] = field(default_factory=list)
     broadcast: bool = False
     username: str | None = None
+    megagroup: bool = False
+    forum: bool = False
+    protected: bool = False
+    about: str = ""
+    admins: set[int] = field(default_factory=set)
+    topics: list[Topic] = field(default_factory=list)
+    migrated_to: int | None = None
+    migrated_from: int | None = None
+
+    @property
+    def channel(self) -> bool:
+        """Whether it has a message box of its own."""
+        return self.broadcast or self.megagroup
 
     @property
     def bare_id(self) -> int:
         """The id as it stands in TL objects."""
-        return -self.id - CHANNEL_MARK if self.broadcast else -self.id
+        return -self.id - CHANNEL_MARK if self.channel else -self.id
+
+    def begin_topic(self, title: str, creator: int, at: datetime) -> Post:
+        """Open a topic of a forum; returns the service message that it begins with."""
+        post = Post(creator, self.id, at, "", action=types.MessageActionTopicCreate(title, COLOR))
+        post.topic = post
+        self.topics.append(Topic(post, title))
+        return post
+
+    def rules_over(self, member: int) -> bool:
+        """Whether somebody may delete what others wrote."""
+        return member == self.creator or member in self.admins
 
 
 CHANNEL_MARK = 1_000_000_000_000

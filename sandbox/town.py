@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
+from telethon.tl import types
+
 from sandbox.box import Box, Post
 from sandbox.clock import Clock
-from sandbox.people import SERVICE, Account, Chat
+from sandbox.people import SERVICE, Account, Chat, channel_id
 
+FIRST_CHANNEL = 700_000
 API_ID = 17_349
 API_HASH = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 """The one application that the town knows. Invented; it opens nothing anywhere else."""
@@ -65,14 +68,14 @@ class Town:
     def add(self, account: Account) -> Account:
         """Let somebody move in."""
         self.accounts[account.id] = account
-        self.boxes[account.id] = Box(account.id)
+        self.boxes[account.id] = Box(account.id, lambda: self.clock.now())
         return account
 
     def found(self, chat: Chat) -> Chat:
         """Open a group or a channel."""
         self.chats[chat.id] = chat
-        if chat.broadcast:
-            self.boxes[chat.id] = Box(chat.id)
+        if chat.channel:
+            self.boxes[chat.id] = Box(chat.id, lambda: self.clock.now())
         return chat
 
     def befriend(self, one: int, other: int) -> None:
@@ -91,6 +94,19 @@ class Town:
         everybody: list[Account | Chat] = [*self.accounts.values(), *self.chats.values()]
         return next((x for x in everybody if x.username and x.username.lower() == wanted), None)
 
+    def migrate(self, group: Chat, at: datetime) -> list[Post]:
+        """Let a basic group become a supergroup; returns the last message of the one and the first of the other."""
+        taken = max((chat.bare_id for chat in self.chats.values() if chat.channel), default=FIRST_CHANNEL)
+        new = Chat(channel_id(taken + 1), group.title, at, group.creator, list(group.members), megagroup=True)
+        new.admins, new.migrated_from, group.migrated_to = set(group.admins), group.id, new.id
+        self.found(new)
+        leaving = types.MessageActionChatMigrateTo(new.bare_id)
+        coming = types.MessageActionChannelMigrateFrom(group.title, group.bare_id)
+        return [
+            Post(group.creator, group.id, at, "", action=leaving),
+            Post(group.creator, new.id, at, "", action=coming),
+        ]
+
     def access_hash(self, viewer: int, target: int) -> int:
         """The key a viewer must show to name a target: different for each viewer, the same over restarts."""
         digest = sha256(f"{self.seed}:{viewer}:{target}".encode()).digest()
@@ -101,7 +117,12 @@ class Town:
         return self.boxes[peer] if self.is_channel(peer) else self.boxes[viewer]
 
     def is_channel(self, peer: int) -> bool:
-        """Whether a marked id is a channel's."""
+        """Whether a marked id is a channel's or supergroup's: those have a box of their own."""
+        chat = self.chats.get(peer)
+        return chat is not None and chat.channel
+
+    def is_broadcast(self, peer: int) -> bool:
+        """Whether a marked id is that of a channel in which nobody has a name."""
         chat = self.chats.get(peer)
         return chat is not None and chat.broadcast
 
@@ -110,7 +131,7 @@ class Town:
         if peer >= 0:
             return list(dict.fromkeys((sender, peer)))
         chat = self.chats[peer]
-        return [peer] if chat.broadcast else list(dict.fromkeys((sender, *chat.members)))
+        return [peer] if chat.channel else list(dict.fromkeys((sender, *chat.members)))
 
     def audience(self, post: Post) -> list[int]:
         """The accounts that can see a message."""
@@ -125,9 +146,10 @@ class Town:
 
     def remember(self, posts: Iterable[Post]) -> None:
         """Put the town's past into the boxes, oldest first, so that ids grow with time; all of it is read."""
-        for post in sorted(posts, key=lambda post: post.at):
+        told = sorted(posts, key=lambda post: post.at)
+        for post in told:
             for owner in self.readers(post.sender, post.peer):
                 self.boxes[owner].add(post, quiet=True)
-            for viewer in self.audience(post):
-                box, peer = self.boxes[viewer], post.peer_for(viewer)
-                box.read_in[peer] = box.read_out[peer] = self.box_of(viewer, peer).top
+        for viewer, peer in {(viewer, post.peer_for(viewer)) for post in told for viewer in self.audience(post)}:
+            own = self.boxes[viewer]
+            own.read_in[peer] = own.read_out[peer] = self.box_of(viewer, peer).by_peer[peer][-1]

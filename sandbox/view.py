@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from telethon.tl import types
 
 from sandbox.box import Draft, Post
-from sandbox.media import media_of
+from sandbox.message import message_of, named
 from sandbox.people import CHANNEL_MARK, Account, Chat
 from sandbox.town import Town
+
+FOR_EVER = datetime.fromtimestamp(2**31 - 1, UTC)
+RIGHTS = types.ChatAdminRights(change_info=True, delete_messages=True, ban_users=True, invite_users=True, other=True)
+"""What a creator or an administrator may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +56,43 @@ class View:
         return types.UserStatusRecently()
 
     def chat(self, chat: Chat) -> types.Chat | types.Channel:
-        """A basic group or a channel."""
-        if not chat.broadcast:
+        """A basic group, a supergroup or a channel."""
+        creator = chat.creator == self.viewer
+        common: dict[str, Any] = {
+            "id": chat.bare_id,
+            "title": chat.title,
+            "photo": types.ChatPhotoEmpty(),
+            "date": chat.created,
+            "creator": creator or None,
+            "left": self.viewer not in chat.members or None,
+            "noforwards": chat.protected or None,
+            "admin_rights": RIGHTS if chat.rules_over(self.viewer) else None,
+        }
+        if not chat.channel:
             return types.Chat(
-                id=chat.bare_id,
-                title=chat.title,
-                photo=types.ChatPhotoEmpty(),
-                participants_count=len(chat.members),
-                date=chat.created,
+                participants_count=0 if chat.migrated_to else len(chat.members),
                 version=1,
-                creator=chat.creator == self.viewer,
+                deactivated=bool(chat.migrated_to) or None,
+                migrated_to=self.input_channel(chat.migrated_to) if chat.migrated_to else None,
+                **common,
             )
         return types.Channel(
-            id=chat.bare_id,
-            title=chat.title,
-            photo=types.ChatPhotoEmpty(),
-            date=chat.created,
-            broadcast=True,
-            creator=chat.creator == self.viewer,
+            broadcast=chat.broadcast or None,
+            megagroup=chat.megagroup or None,
+            forum=chat.forum or None,
             access_hash=self.town.access_hash(self.viewer, chat.id),
             username=chat.username,
             participants_count=len(chat.members),
+            **common,
         )
+
+    def input_channel(self, peer: int) -> types.InputChannel:
+        """A channel as this viewer may name it."""
+        return types.InputChannel(self.town.chats[peer].bare_id, self.town.access_hash(self.viewer, peer))
 
     def message(self, post: Post, message_id: int) -> Any:
         """A message, under its id in the viewer's box (or the channel's)."""
-        peer = post.peer_for(self.viewer)
-        mine = post.sender == self.viewer and not self.town.is_channel(post.peer)
-        # as on Telegram, the other side's private messages carry no sender: the chat says who it is
-        sender = self.peer(post.sender) if mine or (peer < 0 and not self.town.is_channel(peer)) else None
-        common: dict[str, Any] = {
-            "id": message_id,
-            "peer_id": self.peer(peer),
-            "from_id": sender,
-            "date": post.at,
-            "out": mine and peer != self.viewer,
-        }
-        if post.action is not None:
-            return types.MessageService(action=post.action, **common)
-        box = self.town.box_of(self.viewer, peer)
-        replied = post.reply_to.ids.get(box.owner) if post.reply_to else None
-        return types.Message(
-            message=post.text,
-            entities=post.entities or None,
-            media=media_of(post),
-            reply_to=types.MessageReplyHeader(reply_to_msg_id=replied) if replied else None,
-            edit_date=post.edited_at,
-            post=True if self.town.is_channel(peer) else None,
-            views=1 if self.town.is_channel(peer) else None,
-            forwards=0 if self.town.is_channel(peer) else None,
-            reactions=self.reactions(post) if post.reactions else None,
-            **common,
-        )
+        return message_of(self, post, message_id)
 
     def reactions(self, post: Post) -> types.MessageReactions:
         """Who reacted to a message, and how."""
@@ -122,6 +111,8 @@ class View:
             )
             for who, emoji in post.reactions.items()
         ]
+        if self.town.is_broadcast(post.peer):
+            return types.MessageReactions(counts)
         return types.MessageReactions(counts, can_see_list=True, recent_reactions=recent)
 
     def draft(self, draft: Draft | None) -> Any:
@@ -130,6 +121,10 @@ class View:
             return types.DraftMessageEmpty(self.town.clock.now())
         reply = types.InputReplyToMessage(draft.reply_to) if draft.reply_to else None
         return types.DraftMessage(draft.text, draft.at, entities=draft.entities or None, reply_to=reply)
+
+    def notify(self, peer: int) -> types.PeerNotifySettings:
+        """Whether a chat is muted."""
+        return types.PeerNotifySettings(mute_until=FOR_EVER if peer in self.town.boxes[self.viewer].muted else None)
 
     def dialog(self, peer: int) -> types.Dialog:
         """One line of the chat list."""
@@ -145,7 +140,7 @@ class View:
             unread_mentions_count=0,
             unread_reactions_count=0,
             unread_poll_votes_count=0,
-            notify_settings=types.PeerNotifySettings(),
+            notify_settings=self.notify(peer),
             pts=box.pts if self.town.is_channel(peer) else None,
             draft=self.draft(draft) if draft else None,
         )
@@ -155,9 +150,10 @@ class View:
         known = set(peers)
         for post in posts:
             known.add(post.peer_for(self.viewer))
-            if not self.town.is_channel(post.peer):
-                known.add(post.sender)
+            # in a channel nobody has a name
+            known |= named(post) - ({post.sender} if self.town.is_broadcast(post.peer) else set())
+        known |= {i for peer in list(known) if (chat := self.town.chats.get(peer)) and (i := chat.migrated_to)}
         return {
-            "users": [self.user(i) for i in sorted(known) if i >= 0],
-            "chats": [self.chat(self.town.chats[i]) for i in sorted(known) if i < 0],
+            "users": [self.user(i) for i in sorted(known) if i in self.town.accounts],
+            "chats": [self.chat(self.town.chats[i]) for i in sorted(known) if i in self.town.chats],
         }

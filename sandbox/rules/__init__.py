@@ -24,6 +24,7 @@ from sandbox.rules import (
     reading,
     search,
     sending,
+    topics,
     typing,
     updates,
     users,
@@ -50,6 +51,7 @@ RULES: dict[type, Rule] = {
     **updates.RULES,
     **groups.RULES,
     **channels.RULES,
+    **topics.RULES,
     **files.RULES,
 }
 

@@ -3,6 +3,7 @@
 from telethon.tl import functions, types
 
 from sandbox import acts
+from sandbox.box import Post
 from sandbox.call import Call
 from sandbox.refusal import Refusal
 
@@ -11,12 +12,26 @@ def delete_messages(call: Call, request: functions.messages.DeleteMessagesReques
     """Take messages out of the box; with `revoke`, out of the other boxes too. Unknown ids are passed over."""
     box = call.town.boxes[call.me]
     posts = [box.posts[i] for i in dict.fromkeys(request.id) if i in box.posts]
-    if request.revoke and any(post.peer < 0 and post.sender != call.me for post in posts):
-        raise Refusal(
-            403, "MESSAGE_DELETE_FORBIDDEN"
-        )  # in a private chat one may take back the other's, in a group not
+    if request.revoke:
+        check_may_delete(call, posts)
     count = acts.unsend(call.sandbox, call.me, posts, both=bool(request.revoke), via=call.session)
     return types.messages.AffectedMessages(pts=box.pts, pts_count=count)
+
+
+def delete_in_channel(call: Call, request: functions.channels.DeleteMessagesRequest) -> types.messages.AffectedMessages:
+    """Take messages out of a channel or supergroup, for everybody."""
+    box = call.town.boxes[call.peer(request.channel)]
+    posts = [box.posts[i] for i in dict.fromkeys(request.id) if i in box.posts]
+    check_may_delete(call, posts)
+    acts.unsend(call.sandbox, call.me, posts, both=True, via=call.session)
+    return types.messages.AffectedMessages(pts=box.pts, pts_count=len(posts))
+
+
+def check_may_delete(call: Call, posts: list[Post]) -> None:
+    """Raises Refusal: in a private chat one may take back the other's messages, in a group not."""
+    for post in posts:
+        if post.peer < 0 and post.sender != call.me and not call.town.chats[post.peer].rules_over(call.me):
+            raise Refusal(403, "MESSAGE_DELETE_FORBIDDEN")
 
 
 def delete_history(call: Call, request: functions.messages.DeleteHistoryRequest) -> types.messages.AffectedHistory:
@@ -31,4 +46,5 @@ def delete_history(call: Call, request: functions.messages.DeleteHistoryRequest)
 RULES = {
     functions.messages.DeleteMessagesRequest: delete_messages,
     functions.messages.DeleteHistoryRequest: delete_history,
+    functions.channels.DeleteMessagesRequest: delete_in_channel,
 }

@@ -44,7 +44,7 @@ def get_filters(_call: Call, _request: functions.messages.GetDialogFiltersReques
 
 def _peers(call: Call) -> list[int]:
     own = [peer for peer, ids in call.town.boxes[call.me].by_peer.items() if ids]
-    channels = [c.id for c in call.town.chats.values() if c.broadcast and call.me in c.members]
+    channels = [c.id for c in call.town.chats.values() if c.channel and call.me in c.members]
     return own + channels
 
 

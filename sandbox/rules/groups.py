@@ -17,24 +17,31 @@ def get_chats(call: Call, request: functions.messages.GetChatsRequest) -> types.
 def get_full_chat(call: Call, request: functions.messages.GetFullChatRequest) -> types.messages.ChatFull:
     """One group with its members."""
     chat = _group(call, request.chat_id)
-    members: list[Any] = [
-        types.ChatParticipantCreator(member)
-        if member == chat.creator
-        else types.ChatParticipant(member, inviter_id=chat.creator, date=chat.created)
-        for member in chat.members
-    ]
+    members = [] if chat.migrated_to else chat.members
+    rows = [_participant(chat, member) for member in members]
+    there = call.me in members
     full = types.ChatFull(
         id=chat.bare_id,
-        about="",
-        participants=types.ChatParticipants(chat.bare_id, members, version=1),
-        notify_settings=types.PeerNotifySettings(),
+        about=chat.about,
+        participants=types.ChatParticipants(chat.bare_id, rows, version=1)
+        if there
+        else types.ChatParticipantsForbidden(chat.bare_id),
+        notify_settings=call.view.notify(chat.id),
     )
-    return types.messages.ChatFull(full, **call.view.cast([chat.id, *chat.members]))
+    cast = [chat.id, *members, *([chat.migrated_to] if chat.migrated_to else [])]
+    return types.messages.ChatFull(full, **call.view.cast(cast))
+
+
+def _participant(chat: Chat, member: int) -> Any:
+    if member == chat.creator:
+        return types.ChatParticipantCreator(member)
+    kind = types.ChatParticipantAdmin if member in chat.admins else types.ChatParticipant
+    return kind(member, inviter_id=chat.creator, date=chat.created)
 
 
 def _group(call: Call, bare_id: int) -> Chat:
     chat = call.town.chats.get(-bare_id)
-    if chat is None or call.me not in chat.members:
+    if chat is None or (call.me not in chat.members and chat.id not in call.town.boxes[call.me].by_peer):
         raise bad("CHAT_ID_INVALID")
     return chat
 

@@ -16,9 +16,7 @@ def send_message(call: Call, request: functions.messages.SendMessageRequest) -> 
     text = call.text(request.message)
     check_may_write(call, peer)
     use_random_id(call, request.random_id)
-    replied = None
-    if isinstance(request.reply_to, types.InputReplyToMessage):
-        replied = call.town.box_of(call.me, peer).posts.get(request.reply_to.reply_to_msg_id)
+    replied, topic, quote = answered(call, peer, request.reply_to)
     post = Post(
         sender=call.me,
         peer=peer,
@@ -26,6 +24,8 @@ def send_message(call: Call, request: functions.messages.SendMessageRequest) -> 
         text=text,
         entities=list(request.entities or []),
         reply_to=replied,
+        topic=topic,
+        quote=quote,
         random_id=request.random_id,
     )
     told = acts.send(call.sandbox, post, call.session)[call.me]
@@ -39,11 +39,22 @@ def send_message(call: Call, request: functions.messages.SendMessageRequest) -> 
     return call.updates([given, *told], posts=[post])
 
 
+def answered(call: Call, peer: int, given: Any) -> tuple[Post | None, Post | None, str | None]:
+    """The message that is answered, the topic that this leads into, and the words that are quoted."""
+    if not isinstance(given, types.InputReplyToMessage):
+        return None, None, None
+    posts = call.town.box_of(call.me, peer).posts
+    replied = posts.get(given.reply_to_msg_id)
+    starts = [topic.start for topic in call.town.chats[peer].topics] if peer < 0 else []
+    topic = replied if replied in starts else replied.topic if replied else posts.get(given.top_msg_id or 0)
+    return (None if replied is topic else replied), topic, given.quote_text
+
+
 def check_may_write(call: Call, peer: int) -> None:
     """Raises Refusal where nobody, or not everybody, may write."""
     if peer < 0:
         chat = call.town.chats[peer]
-        if call.me not in chat.members or (chat.broadcast and chat.creator != call.me):
+        if call.me not in chat.members or chat.migrated_to or (chat.broadcast and chat.creator != call.me):
             raise Refusal(403, "CHAT_WRITE_FORBIDDEN")
     elif call.town.accounts[peer].deleted:
         raise bad("INPUT_USER_DEACTIVATED")
