@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bot.desk import Desk
-from bot.home import Home
+from bot.home import FOLDERS, Home
 from bot.silence import silence
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
 from training import adapter as adapters
-
-OURS = ("account.session*", "login.session*", "archive.db*", "live.db*", "surrogates.key*", "login.lock", "config.toml")
-FOLDERS = ("dataset", "adapters", "reports")
 
 
 def forget(desk: Desk, dialog_id: int) -> dict[str, Any]:
@@ -72,19 +69,18 @@ def _files(folder: Path) -> int:
 
 
 def wipe(home: Home) -> tuple[int, list[str]]:
-    """Remove everything of ours; returns how many files went, and the names of what is not ours and stays."""
+    """Remove everything of ours; returns how many files went, and the names of what is not ours and stays.
+
+    The caller holds the locks until this returns. Their files go last: whoever finds them knows that we are at work.
+    """
     removed = 0
     for name in FOLDERS:
         removed += _files(home.path / name)
         shutil.rmtree(home.path / name, ignore_errors=True)
-    for path in _ours(home):
+    for path in home.ours():
         path.unlink(missing_ok=True)
         removed += 1
     left = sorted(path.name for path in home.path.iterdir())
     if not left:
         home.path.rmdir()
     return removed, left
-
-
-def _ours(home: Home) -> list[Path]:
-    return [path for pattern in OURS for path in home.path.glob(pattern)]

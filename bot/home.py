@@ -9,8 +9,8 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -21,7 +21,11 @@ from data.errors import ExitCode, UserError
 _CHECKOUT = Path(__file__).resolve().parents[1]
 KEY_BYTES = 32
 LOOKS = 6
-"""How often the login's lock is tried before it counts as held, a twentieth of a second apart."""
+"""How often a lock is tried before it counts as held, a twentieth of a second apart."""
+LOCKS = ("login.lock", "train.lock")
+FILES = ("account.session*", "login.session*", "archive.db*", "live.db*", "surrogates.key*", "config.toml", *LOCKS)
+"""What doppelgram itself puts into a home: by these a home is told from any other folder, and `wipe` removes them."""
+FOLDERS = ("dataset", "adapters", "reports")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,12 @@ class Home:
             )
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if any(path.iterdir()) and not any(_matching(path, FILES)):
+                raise UserError(
+                    f"{path} holds other files and is no home folder of doppelgram's: it is left as it is.",
+                    "Set DOPPELGRAM_HOME to a new folder.",
+                    ExitCode.CONFIGURATION,
+                )
             path.chmod(0o700)
         except OSError as error:
             raise UserError(
@@ -104,22 +114,18 @@ class Home:
             )
         return key
 
-    @contextmanager
-    def holding_login(self, what: str) -> Iterator[None]:
+    def holding_login(self, what: str) -> AbstractContextManager[None]:
         """Hold the login for this process: two on one login lose updates. Raises UserError when another has it."""
-        with (self.path / "login.lock").open("a+", encoding="utf-8") as file:
-            (self.path / "login.lock").chmod(0o600)
-            if not _locked(file):
-                file.seek(0)
-                other = file.read().strip() or "another command"
-                raise UserError(f"`{other}` is using this login.", "Stop it first (Ctrl-C there).")
-            file.truncate(0)
-            file.write(f"doppelgram {what}")
-            file.flush()
-            try:
-                yield
-            finally:
-                file.truncate(0)
+        return _holding(self.path / "login.lock", what, "using this login")
+
+    def holding_training(self, what: str) -> AbstractContextManager[None]:
+        """Hold dataset and unfinished adapter for this process: two would write into one another's. Raises UserError
+        when another has them."""
+        return _holding(self.path / "train.lock", what, "at work on the dataset and the adapters here")
+
+    def ours(self) -> list[Path]:
+        """The files, folders apart, that doppelgram itself put here; the locks come last."""
+        return sorted(_matching(self.path, FILES), key=lambda path: path.name in LOCKS)
 
     def is_held(self) -> bool:
         """Whether some process is using the login now."""
@@ -133,6 +139,27 @@ class Home:
         return False
 
 
+def _matching(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
+    return (path for pattern in patterns for path in folder.glob(pattern))
+
+
+@contextmanager
+def _holding(lock: Path, what: str, doing: str) -> Iterator[None]:
+    with lock.open("a+", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)
+        if not _locked(file):
+            file.seek(0)
+            other = file.read().strip() or "another command"
+            raise UserError(f"`{other}` is {doing}.", "Wait for it, or stop it first (Ctrl-C there).")
+        file.truncate(0)
+        file.write(f"doppelgram {what}")
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
 def _locked(file: IO[str]) -> bool:
     """Take the lock. Somebody who only looks has it for a moment, so one refusal is not yet an answer."""
     for _ in range(LOOKS):
@@ -141,5 +168,5 @@ def _locked(file: IO[str]) -> bool:
         except BlockingIOError:
             time.sleep(0.05)
         else:
-            return True
+            return os.fstat(file.fileno()).st_nlink > 0  # else `wipe` held it, and has deleted it meanwhile
     return False

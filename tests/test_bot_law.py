@@ -30,7 +30,7 @@ from data.transcript import Scope, Transcript
 from tests import training_models as models
 from tests.fakes import RecordedGenerator, sure
 from training.encode import Encoder
-from training.train import TrainOptions
+from training.schedule import TrainOptions
 
 ALMA = 100_101
 KEY, OTHER_KEY = bytes(range(32)), bytes(range(1, 33))

@@ -13,7 +13,7 @@ from tests import training_models as models
 from training import adapter, train
 from training.adapter import Adapter
 from training.generate import Generator
-from training.train import TrainOptions
+from training.schedule import TrainOptions
 
 CONTEXT = models.chat(models.CHAT[:-1])
 

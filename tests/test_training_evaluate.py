@@ -16,7 +16,7 @@ from training.confidence import Confidence, agreement, chrf
 from training.evaluate import Comparison, Scored
 from training.generate import Candidate, Generator
 from training.model import LanguageModel
-from training.train import TrainOptions
+from training.schedule import TrainOptions
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +82,14 @@ def wordy(dialog: int) -> Sample:
 
 def test_own_gain_is_the_owners_drop_less_the_mean_drop_of_other_persons(tuned: LanguageModel) -> None:
     owner = evaluate.compare(tuned, models.windows(6))
-    controls = [wordy(dialog) for dialog in (20, 20, 21, 22)] + [Sample(23, models.chat(((False, "a"), (True, "b"))))]
+    controls = [wordy(dialog) for dialog in (20, 20, 21, 22, 24)] + [
+        Sample(23, models.chat(((False, "a"), (True, "b"))))
+    ]
     gain = evaluate.own_gain(tuned, owner, controls)
-    assert [control.dialog_id for control in gain.controls] == [20, 21, 22]
-    assert [control.n for control in gain.controls] == [2, 1, 1]
-    mean = sum(control.drop for control in gain.controls) / 3
+    assert [control.dialog_id for control in gain.controls] == [20, 21, 22, 24]
+    assert [control.n for control in gain.controls] == [2, 1, 1, 1]
+    mean = sum(control.drop for control in gain.controls) / 4
+    assert gain.why_none is None
     assert gain.own_gain is not None
     assert gain.own_gain.value == pytest.approx(1 - owner.ratio.value - mean)
     assert gain.own_gain.low <= gain.own_gain.value <= gain.own_gain.high
@@ -95,13 +98,20 @@ def test_own_gain_is_the_owners_drop_less_the_mean_drop_of_other_persons(tuned: 
 
 def test_own_gain_of_a_person_over_themselves_is_nothing(tuned: LanguageModel) -> None:
     samples = [wordy(5), wordy(5)]
-    gain = evaluate.own_gain(tuned, evaluate.compare(tuned, samples), samples)
+    selves = [replace(sample, dialog_id=dialog) for dialog in range(4) for sample in samples]
+    gain = evaluate.own_gain(tuned, evaluate.compare(tuned, samples), selves)
     assert gain.own_gain is not None
     assert gain.own_gain.value == pytest.approx(0, abs=1e-9)
 
 
-def test_own_gain_without_other_persons_is_none(tuned: LanguageModel) -> None:
-    assert evaluate.own_gain(tuned, evaluate.compare(tuned, models.windows(2)), []).own_gain is None
+@pytest.mark.parametrize("persons", [0, 3])
+def test_own_gain_with_fewer_than_four_other_persons_is_none_and_says_why(tuned: LanguageModel, persons: int) -> None:
+    controls = [wordy(dialog) for dialog in range(persons)]
+    gain = evaluate.own_gain(tuned, evaluate.compare(tuned, models.windows(2)), controls)
+    assert len(gain.controls) == persons
+    assert gain.own_gain is None
+    assert "too few controls" in (gain.why_none or "")
+    assert "too few controls" in gain.as_json()["why_none"]
 
 
 def test_evaluation_can_be_stopped(tuned: LanguageModel) -> None:

@@ -17,7 +17,8 @@ from training import adapter, packing, train
 from training.encode import Encoded, Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
-from training.train import StepReport, TrainOptions, TrainResult
+from training.schedule import TrainOptions
+from training.train import StepReport, TrainResult
 
 TINY = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_steps=2)
 
@@ -94,6 +95,35 @@ def test_a_finished_training_leaves_an_adapter_and_no_checkpoint(dataset: Path, 
         "adapter_model.safetensors",
         "card.json",
     ]
+
+
+def test_what_interrupts_the_measuring_loses_no_step(dataset: Path, tmp_path: Path) -> None:
+    def interrupted() -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("unreachable")
+
+    with pytest.raises(KeyboardInterrupt):
+        train.train(models.tiny(), dataset, tmp_path / "me", TINY, measure=interrupted)
+    model = models.tiny()
+    result = train.train(model, dataset, tmp_path / "me", TINY, measure=lambda: {"base": 2.0, "adapter": 1.0})
+    assert (result.steps, result.losses) == (TINY.max_steps, ()), "no step is made a second time"
+    assert result.tokens_per_second > 0
+    assert result.adapter is not None
+    assert adapter.read(tmp_path / "me").card.losses == {"base": 2.0, "adapter": 1.0}
+    assert not list((tmp_path / "me").glob("checkpoint-*"))
+    undisturbed = models.tiny()
+    train.train(undisturbed, dataset, tmp_path / "whole", TINY)
+    for name, tensor in weights(undisturbed).items():
+        torch.testing.assert_close(weights(model)[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_ctrl_c_in_the_last_step_is_heard(dataset: Path, tmp_path: Path) -> None:
+    def press(report: StepReport) -> None:
+        if report.step == TINY.max_steps:
+            signal.raise_signal(signal.SIGINT)
+
+    assert train.train(models.tiny(), dataset, tmp_path / "me", TINY, press).interrupted
+    assert train.train(models.tiny(), dataset, tmp_path / "me", TINY).losses == ()
 
 
 def test_another_dataset_does_not_take_up_a_checkpoint(dataset: Path, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def measure(
     max_tokens: int = 32,
     seed: int = 1,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Confidence | None:
     """Measure both references: `scored` are held-out windows under this model, `samples` give contexts to answer.
 
@@ -85,12 +86,14 @@ def measure(
     logprobs = sorted(mean for window in scored for mean in window.turns)
     agreements: list[float] = []
     answered = [(sample, found[0]) for sample in samples if (found := sample.last_exchange())]
-    for index, (sample, context) in enumerate(choose(answered, contexts, seed)):
+    chosen = choose(answered, contexts, seed)
+    for index, (sample, context) in enumerate(chosen):
         if stop():
             raise KeyboardInterrupt
         made = generator.reply(context, candidates, seed + index, dialog=sample.dialog_id, max_tokens=max_tokens)
         if len(made) > 1:
             agreements += agreement([candidate.texts for candidate in made])
+        progress((index + 1) / len(chosen))
     if len(logprobs) < MIN_TURNS or not agreements:
         return None
     return Confidence(

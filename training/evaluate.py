@@ -9,6 +9,7 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ BATCH_TOKENS = 1024
 RESAMPLES = 2000
 MIN_TEXT_TOKENS = 100
 """A control person with less held-out text says nothing about persons."""
+CONTROLS = 4
+"""Other persons behind an own gain. With fewer, the figure would be about them rather than about the owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +92,22 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class OwnGain:
-    """The owner's relative drop in loss less the mean drop of the other persons. None without any such person."""
+    """The owner's relative drop in loss less the mean drop of the other persons."""
 
     controls: tuple[Control, ...]
     drop: float
     own_gain: Interval | None
+    """None with too few controls."""
     seed: int
+
+    @property
+    def why_none(self) -> str | None:
+        """Why there is no figure, in words; None where there is one."""
+        return None if self.own_gain else f"too few controls: {len(self.controls)}, at least {CONTROLS} are needed"
 
     def as_json(self) -> dict[str, Any]:
         """The figures."""
-        return asdict(self)
+        return asdict(self) | {"why_none": self.why_none}
 
 
 def choose(samples: Sequence[T], most: int | None, seed: int) -> list[T]:
@@ -114,10 +123,12 @@ def held_out(
     *,
     adapter: bool = True,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> list[Scored]:
     """Score samples, in their order, with the adapter on or off. Samples without own text are left out.
 
-    Raises `KeyboardInterrupt` once `stop()` says so.
+    `progress` is told the share, 0..1, that is done; so it is everywhere below. Raises `KeyboardInterrupt` once
+    `stop()` says so.
     """
     encoder = Encoder(model.tokenizer)
     encoded = [encoder.sample(sample, CONTEXT_TOKENS) for sample in samples]
@@ -125,14 +136,12 @@ def held_out(
     windows = [window for window in encoded if Kind.TEXT in window.kinds]
     scored: dict[int, Scored] = {}
     model.causal.eval()
-    with torch.inference_mode(), torch.random.fork_rng(devices=[]):
-        if adapter:
-            for batch in packing.micro_batches(windows, BATCH_TOKENS):
-                _score(model, batch, ids, scored, stop)
-        else:
-            with model.without_adapter():
-                for batch in packing.micro_batches(windows, BATCH_TOKENS):
-                    _score(model, batch, ids, scored, stop)
+    batches = packing.micro_batches(windows, BATCH_TOKENS)
+    switched = nullcontext() if adapter else model.without_adapter()
+    with torch.inference_mode(), torch.random.fork_rng(devices=[]), switched:
+        for done, batch in enumerate(batches, start=1):
+            _score(model, batch, ids, scored, stop)
+            progress(done / len(batches))
     return [scored[id(window)] for window in windows]
 
 
@@ -173,11 +182,12 @@ def compare(
     max_samples: int | None = None,
     seed: int = 1,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Comparison:
     """The loss of the same model with its adapter off and on. Raises `ValueError` without any own text."""
     chosen = choose(samples, max_samples, seed)
-    base = tuple(held_out(model, chosen, adapter=False, stop=stop))
-    tuned = tuple(held_out(model, chosen, adapter=True, stop=stop))
+    base = tuple(held_out(model, chosen, adapter=False, stop=stop, progress=lambda share: progress(share / 2)))
+    tuned = tuple(held_out(model, chosen, adapter=True, stop=stop, progress=lambda share: progress(0.5 + share / 2)))
     if not base:
         raise ValueError("there is no own text to score")
     value, draws = _ratios(base, tuned, np.random.default_rng(seed))
@@ -202,12 +212,12 @@ def own_gain(
     owner: Comparison,
     controls: Sequence[Sample],
     *,
-    persons: int = 4,
     samples_each: int = 12,
     seed: int = 1,
     stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> OwnGain:
-    """Compare the owner's drop with that of the `persons` contacts who wrote most in the `controls` split.
+    """Compare the owner's drop with that of the `CONTROLS` contacts who wrote most in the `controls` split.
 
     The interval resamples windows within each person, base and adapter together (a paired bootstrap): it says how
     sure the figure is for these persons, not for all people.
@@ -219,7 +229,7 @@ def own_gain(
     found: list[tuple[Control, np.ndarray]] = []
     chance = np.random.default_rng(seed)
     for person in most:
-        if len(found) == persons:
+        if len(found) == CONTROLS:
             break
         chosen = choose(by_person[person], samples_each, seed)
         base = held_out(model, chosen, adapter=False, stop=stop)
@@ -229,9 +239,10 @@ def own_gain(
         value, draws = _ratios(base, tuned, chance)
         tokens = sum(s.text_tokens for s in base)
         found.append((Control(person, len(base), tokens, _loss(base), _loss(tuned), 1 - value), 1 - draws))
+        progress(len(found) / CONTROLS)
     value, draws = _ratios(owner.base, owner.adapter, chance)
     gain = None
-    if found:
+    if len(found) == CONTROLS:
         others = np.mean([drops for _, drops in found], axis=0)
         mean = sum(control.drop for control, _ in found) / len(found)
         gain = _interval(1 - value - mean, 1 - draws - others)

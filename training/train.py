@@ -1,8 +1,7 @@
 """Fine-tune a LoRA adapter on the owner's turns: encode, pack, step, save. Read it from top to bottom.
 
-The budget is a time, a number of epochs or a number of steps, whichever is used up first, and the learning rate
-follows the used share of it, so a slow machine finishes its schedule as a fast one does. LoRA goes on every linear
-layer with a high rate and small batches, as *LoRA Without Regret* (Schulman et al., 2025) found best for little data.
+LoRA goes on every linear layer with a high rate and small batches, as *LoRA Without Regret* (Schulman et al., 2025)
+found best for little data. How long, in which order and at which rate says `training.schedule`.
 """
 
 import hashlib
@@ -10,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,40 +22,16 @@ from data import samples
 from data.errors import UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, packing
+from training import checkpoint, schedule
 from training.checkpoint import Position
-from training.encode import CONTEXT_TOKENS, Encoded, Encoder
+from training.encode import Encoded, Encoder
 from training.interrupt import ctrl_c
 from training.loss import token_losses
 from training.model import LanguageModel
 from training.packing import MicroBatch
+from training.schedule import TrainOptions
 
 CHECKPOINT_SECONDS = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How to train. At least one of `minutes`, `epochs` and `max_steps` must be set."""
-
-    minutes: float | None = None
-    """Time of the optimizer steps alone: loading, encoding and evaluation come on top."""
-    epochs: float | None = None
-    max_steps: int | None = None
-    rank: int = 16
-    alpha: int = 32
-    learning_rate: float = 1e-3
-    dropout: float = 0.0
-    warmup_steps: int = 8
-    clip: float = 1.0
-    window_tokens: int = CONTEXT_TOKENS
-    """Longest window; longer ones lose turns from their left."""
-    micro_batch_tokens: int = 256
-    format_weight: float = 0.2
-    """What a message boundary or turn end counts beside a token of text. They are learned within a few steps, and at
-    full weight they take that much from the words: 0.2 was measured to leave a lower loss on text."""
-    step_loss_tokens: int = 1
-    """Micro-batches are accumulated until a step has this many tokens with loss."""
-    seed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +76,34 @@ def train(
     options: TrainOptions,
     progress: Progress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
+    measure: Callable[[], Mapping[str, float]] = lambda: {},
     now: Callable[[], float] = time.monotonic,
     date: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> TrainResult:
     """Train an adapter into `out` (its name is the adapter's), or go on with the interrupted training that lies there.
 
     The model comes without an adapter and leaves with the trained one on. `stop()` and Ctrl-C end it after the
-    current step with a checkpoint. Raises `UserError` for a dataset that is empty, a loss that is not a number, a full
-    disk.
+    current step with a checkpoint. `measure()` is called between the last step and the card that makes the folder an
+    adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call goes on with
+    there. Raises `UserError` for a dataset that is empty, a loss that is not a number, a full disk.
     """
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
     card = samples.read_card(dataset)
     windows = _encode(model, dataset, options)
     _add_lora(model, options)
-    result = None
+    adapter = None
     try:
         result = _steps(model, windows, _key(model, card.hash, options), out, options, progress, stop, now)
         if result.interrupted:
             return result
+        losses = measure()
         made = _card(model, card, out.name, date(), options, result)
-        adapter = adapters.save(model, out, made)
+        adapter = adapters.save(model, out, replace(made, losses=losses))
         checkpoint.clear(out)
         return replace(result, adapter=adapter)
     finally:
-        if result is None or result.interrupted:
+        if adapter is None:
             adapters.detach(model)
 
 
@@ -142,33 +120,33 @@ def _steps(
     parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
     began = here = checkpoint.resume(out, key, parameters, optimizer)
-    plan = _plan(windows, options, here.epoch)
+    plan = schedule.plan(windows, options, here.epoch)
     losses: list[float] = []
-    saved, interrupted, within_a_step = now(), False, False
+    saved, within_a_step = now(), False
     model.causal.train()
     try:
         with ctrl_c() as pressed:
-            while (used := _used(here, options, len(plan))) < 1.0:
-                if stop() or pressed():
-                    interrupted = True
-                    break
+            while (used := schedule.used(here, options, len(plan))) < 1.0 and not (stop() or pressed()):
                 started, within_a_step = now(), True
-                batches, rate = plan[here.step_of_epoch], _rate(here.step, used, options)
+                batches, rate = plan[here.step_of_epoch], schedule.rate(here.step, used, options)
                 losses.append(_step(model, optimizer, list(parameters.values()), batches, rate, options, here.step))
                 here = _advance(here, batches, now() - started, len(plan))
                 within_a_step = False
                 if here.step_of_epoch == 0:
-                    plan = _plan(windows, options, here.epoch)
-                used = min(1.0, _used(here, options, len(plan)))
+                    plan = schedule.plan(windows, options, here.epoch)
+                used = min(1.0, schedule.used(here, options, len(plan)))
                 speed = _speed(began, here)
                 progress(StepReport(here.step, used, losses[-1], rate, here.tokens, speed, here.seconds))
                 if now() - saved >= CHECKPOINT_SECONDS:
                     checkpoint.save(out, here, parameters, optimizer)
                     saved = now()
+            checkpoint.save(out, here, parameters, optimizer)  # also after the last step: measuring may be interrupted
+        interrupted = used < 1.0 or pressed()
     except KeyboardInterrupt:
         if within_a_step:  # the second Ctrl-C: weights and optimizer disagree, so the last checkpoint stands
             raise
         interrupted = True
+        checkpoint.save(out, here, parameters, optimizer)
     except _NotANumberError as error:
         checkpoint.save(out, here, parameters, optimizer)
         raise UserError(
@@ -177,8 +155,6 @@ def _steps(
         ) from error
     finally:
         model.causal.eval()
-    if interrupted:
-        checkpoint.save(out, here, parameters, optimizer)
     return TrainResult(
         adapter=None,
         interrupted=interrupted,
@@ -186,7 +162,7 @@ def _steps(
         tokens=here.tokens,
         loss_tokens=here.loss_tokens,
         seconds=here.seconds,
-        tokens_per_second=_speed(began, here),
+        tokens_per_second=_speed(Position(key), here),
         peak_memory_bytes=_peak_memory(),
         losses=tuple(losses),
     )
@@ -252,32 +228,6 @@ def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
     fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0)
     parts = [asdict(fixed), model.identity.as_json(), dataset]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _plan(windows: list[Encoded], options: TrainOptions, epoch: int) -> list[tuple[MicroBatch, ...]]:
-    """The optimizer steps of one epoch."""
-    seed = options.seed * 1_000_003 + epoch
-    batches = packing.rich_first(packing.micro_batches(windows, options.micro_batch_tokens, seed=seed), seed)
-    return packing.steps(batches, options.step_loss_tokens)
-
-
-def _used(here: Position, options: TrainOptions, steps_of_epoch: int) -> float:
-    """The used share of the budget. A step that would end past the time by more than half of itself is not begun."""
-    shares = [0.0]
-    if options.minutes is not None:
-        half = here.seconds / here.step / 2 if here.step else 0.0
-        limit = options.minutes * 60
-        shares.append(1.0 if here.seconds + half >= limit else here.seconds / limit)
-    if options.epochs is not None:
-        shares.append((here.epoch + here.step_of_epoch / steps_of_epoch) / options.epochs)
-    if options.max_steps is not None:
-        shares.append(here.step / options.max_steps)
-    return max(shares)
-
-
-def _rate(step: int, used: float, options: TrainOptions) -> float:
-    warm = min(1.0, (step + 1) / options.warmup_steps) if options.warmup_steps else 1.0
-    return options.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * used))
 
 
 def _step(

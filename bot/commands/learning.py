@@ -10,11 +10,10 @@ from bot.commands.options import Json
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bot.desk import Desk
-    from training.adapter import Adapter
-    from training.model import LanguageModel
     from training.train import TrainResult
 
 adapters_app = typer.Typer(help="The adapters on this machine.", no_args_is_help=True)
@@ -31,13 +30,13 @@ def train(
     """Teach a base model how you write. Ctrl-C keeps what was learned; the same command goes on from there."""
     from bot.desk import Desk
 
-    with Desk.open() as desk:
+    with Desk.open() as desk, desk.home.holding_training("train"):
         demand_consent(desk)  # said before a model is loaded
         report = _train(desk, base, minutes, epochs)
     if as_json:
         show.data(report)
         return
-    losses = f"loss {report['loss_base']:.3f} -> {report['loss_adapter']:.3f}" if "loss_adapter" in report else ""
+    losses = report["why_none"] or f"Loss {report['loss_base']:.3f} -> {report['loss_adapter']:.3f}."
     show.say(f"{report['adapter']}: {report['steps']} steps in {report['seconds']:.0f} s. {losses}", "green")
     show.say("Next: doppelgram evaluate, or doppelgram try CHAT")
 
@@ -45,26 +44,28 @@ def train(
 def demand_consent(desk: "Desk") -> None:
     """Raise UserError (exit 7) when the dataset holds a chat whose consent has ended or become narrower since."""
     from data import samples
-    from data.consent import Ledger
 
-    card = samples.read_card(desk.home.dataset)
-    active = Ledger(desk.archive).active()
-    gone = [
-        dialog_id
-        for dialog_id in card.chats
-        if dialog_id not in active or (card.scopes[str(dialog_id)], active[dialog_id].scope) == ("chat", "own")
-    ]
-    if gone:
+    if gone := _ended(desk, samples.read_card(desk.home.dataset).scopes):
         raise UserError(
-            f"The dataset holds {len(gone)} chats whose consent has ended or become narrower since it was built.",
+            f"The dataset holds {gone} chats whose consent has ended or become narrower since it was built.",
             "Run: doppelgram build",
             ExitCode.CONSENT,
         )
 
 
+def _ended(desk: "Desk", scopes: "Mapping[str, str]") -> int:
+    """How many of these chats may by now be used less than this, or not at all."""
+    from data.consent import Ledger
+
+    active = {str(dialog_id): consent.scope for dialog_id, consent in Ledger(desk.archive).active().items()}
+    return sum(chat not in active or (scope, active[chat]) == ("chat", "own") for chat, scope in scopes.items())
+
+
 def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
-    from bot import progress, speaker
-    from training.train import StepReport, TrainOptions
+    from bot import measure, progress, speaker
+    from training import adapter as adapters
+    from training.schedule import TrainOptions
+    from training.train import StepReport
     from training.train import train as learn
 
     wanted = desk.settings.train
@@ -75,16 +76,28 @@ def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float 
     show.say("Loading the base model ...")
     model = speaker.load_model(desk, None, base)
     out = _place(desk.home.adapters)
+    measured: dict[str, Any] = {}
     with progress.bar("train") as bar:
 
         def step(report: StepReport) -> None:
             words = f"step {report.step}, loss {report.loss:.3f}, {report.tokens_per_second:.0f} tokens/s"
             bar.at(report.fraction, words)
 
-        result = learn(model, desk.home.dataset, out, options, step)
+        def held_out() -> dict[str, float]:
+            measured.update(measure.measure(desk, model, out, bar, SCORED))
+            return measure.losses(measured)
+
+        result = learn(model, desk.home.dataset, out, options, step, measure=held_out)
     if result.interrupted or result.adapter is None:
         raise KeyboardInterrupt
-    return _figures(result) | _measure(desk, model, result.adapter)
+    if _ended(desk, result.adapter.card.scopes):
+        adapters.update(result.adapter, stale=True)
+        raise UserError(
+            f"A consent ended during the training, so the adapter {out.name} is stale and does not speak.",
+            "Run: doppelgram build, then doppelgram train.",
+            ExitCode.CONSENT,
+        )
+    return _figures(result) | measured
 
 
 def _place(adapters: "Path") -> "Path":
@@ -115,46 +128,6 @@ def _figures(result: "TrainResult") -> dict[str, Any]:
     }
 
 
-def _measure(
-    desk: "Desk", model: "LanguageModel", adapter: "Adapter", most: int = SCORED, side_by_side: int = 0
-) -> dict[str, Any]:
-    """Held-out losses of base and adapter, written into the adapter's card, and the table of its confidence, which
-    holds for the quantization it was measured with."""
-    from data import samples
-    from training import adapter as adapters
-    from training import confidence, evaluate, examples
-    from training.generate import Generator
-
-    show.say("Measuring on held-out conversations ...")
-    seed = desk.settings.train.seed
-    held_out = samples.read(desk.home.dataset, "test")
-    controls = samples.read(desk.home.dataset, "controls")
-    try:
-        compared = evaluate.compare(model, held_out, max_samples=most, seed=seed)
-    except ValueError:
-        show.say("The dataset is too small to hold anything out, so there is no figure.")
-        return {}
-    gain = evaluate.own_gain(model, compared, controls, samples_each=max(1, most // 10), seed=seed)
-    table = confidence.measure(
-        Generator(model),
-        model.identity.quantization,
-        compared.adapter,
-        held_out,
-        seed=seed,
-        max_tokens=desk.settings.model.max_tokens,
-    )
-    if table:
-        table.save(adapter.folder)
-    adapters.update(adapter, losses={"base": compared.loss_base, "adapter": compared.loss_adapter})
-    shown = examples.side_by_side(model, held_out, side_by_side, seed=seed) if side_by_side else []
-    return compared.as_json() | {
-        "own_gain": gain.as_json(),
-        "confidence": table is not None,
-        "quantization": model.identity.quantization,
-        "examples": [example.as_json() for example in shown],
-    }
-
-
 def evaluate(
     most: Annotated[int, typer.Option("--samples", min=1, help="Held-out windows to score.")] = SCORED,
     side_by_side: Annotated[
@@ -171,11 +144,16 @@ def evaluate(
         adapter = chosen(desk)
         if adapter is None:
             raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
-        from bot import speaker
+        from bot import measure, progress, speaker
+        from training import adapter as adapters
 
         show.say("Loading the model ...")
         model = speaker.load_model(desk, adapter)
-        report = {"adapter": adapter.card.name} | _measure(desk, model, adapter, most, side_by_side)
+        with progress.bar("evaluate") as bar:
+            figures = measure.measure(desk, model, adapter.folder, bar, most, side_by_side)
+        if known := measure.losses(figures):
+            adapters.update(adapter, losses=known)
+        report = {"adapter": adapter.card.name} | figures
     if as_json:
         show.data(report)
         return
@@ -189,8 +167,8 @@ def evaluate(
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
     """Every figure with what it needs to be read honestly: how many, and how sure."""
-    if "loss_base" not in report:
-        return [("adapter", report["adapter"])]
+    if report["why_none"]:
+        return [("adapter", report["adapter"]), ("no figure", report["why_none"])]
     ratio, gain = report["ratio"], report["own_gain"]["own_gain"]
     return [
         ("adapter", report["adapter"]),
@@ -202,9 +180,7 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
         ("bits/character, adapter", f"{report['bits_per_character_adapter']:.4f}"),
         (
             "own gain",
-            f"{gain['value']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]"
-            if gain
-            else "no other person to compare with",
+            f"{gain['value']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]" if gain else report["own_gain"]["why_none"],
         ),
     ]
 

@@ -50,9 +50,10 @@ def wipe(yes: Yes = False, as_json: Json = False) -> None:
         home: Home = desk.home
         if not yes and not ask.confirmed(f"Everything in {home.path} is deleted: login, messages, adapters.", "wipe"):
             raise UserError("Nothing was deleted.", "To delete everything, confirm, or give --yes.", ExitCode.USAGE)
-        with home.holding_login("wipe"):
+    with home.holding_login("wipe"), home.holding_training("wipe"):
+        with Desk.open() as desk:
             ended = _end_login(desk)
-    removed, left = erase.wipe(home)
+        removed, left = erase.wipe(home)
     if as_json:
         show.data({"files": removed, "left": left, "login_ended": ended})
         return

@@ -1,0 +1,124 @@
+"""train and evaluate as a person runs them: processes over a home folder, with the real small model."""
+
+import asyncio
+import json
+import signal
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.home import Home
+from data.archive import Archive
+from data.consent import Ledger
+from data.samples import write_private
+from data.transcript import Scope
+from tests import training_models as models
+from tests.terminal import PATIENCE, Terminal, ended, until
+from training import adapter, base
+
+CHATS = 8
+ENDLESS = ("train", "--minutes", "60", "--json")
+SHORT = ("train", "--minutes", "0.05", "--json")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Terminal:
+    """A home with a dataset, and the demo's model."""
+    base.find("smollm2", models.MODELS)  # unpacked once per machine, before anybody waits for it
+    home = Home.at(tmp_path / "home")
+    models.dataset(home.dataset, models.windows(CHATS))
+    with closing(home.open_archive()) as archive:
+        for dialog_id in range(CHATS):
+            Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
+    settings = {
+        "DOPPELGRAM_MODEL__BASE": "smollm2",
+        "DOPPELGRAM_MODEL__MAX_TOKENS": "16",
+        "DOPPELGRAM_MODEL__THREADS": "1",
+    }
+    return Terminal(tmp_path, settings=settings)
+
+
+async def begun(shell: Terminal, *words: str) -> asyncio.subprocess.Process:
+    """A training that has been granted its dataset and loads its model."""
+    process = await shell.start(*words)
+    assert process.stderr
+    said = await asyncio.wait_for(process.stderr.readline(), PATIENCE)
+    assert b"Loading" in said, said + await process.stderr.read()
+    return process
+
+
+def trainings(shell: Terminal) -> list[Path]:
+    return [path for path in (shell.home / "adapters").glob("*") if path.is_dir()]
+
+
+def checkpoints(shell: Terminal) -> list[dict[str, Any]]:
+    places = (shell.home / "adapters").glob("*/checkpoint-*/position.json")
+    return [json.loads(place.read_text()) for place in places]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+async def test_a_training_stopped_while_it_measures_is_finished_and_not_begun_anew(
+    shell: Terminal, how: signal.Signals
+) -> None:
+    process = await begun(shell, *SHORT)
+    await until(lambda: bool(checkpoints(shell)))  # the first one, in so short a training, follows its last step
+    process.send_signal(how)
+    stopped = await ended(process)
+    if how is signal.SIGINT:
+        assert "Run the same command to go on" in stopped.failed(130).err
+    assert stopped.out == ""
+    (position,) = checkpoints(shell)
+    assert adapter.every(shell.home / "adapters") == []
+    assert (await shell("status", "--json")).ok().json["adapter"] is None
+    report = (await shell(*SHORT)).ok().json
+    assert (report["steps"], report["tokens"]) == (position["step"], position["tokens"]), "no step was made again"
+    assert report["loss_adapter"] < report["loss_base"]
+    (made,) = adapter.every(shell.home / "adapters")
+    assert trainings(shell) == [made.folder]
+    assert made.card.losses == {"base": report["loss_base"], "adapter": report["loss_adapter"]}
+    assert checkpoints(shell) == []
+
+
+async def test_while_a_training_runs_nothing_else_may_touch_what_it_works_on(shell: Terminal) -> None:
+    process = await begun(shell, *ENDLESS)
+    for words in (("train", "--json"), ("build",), ("wipe", "--yes")):
+        refused = (await shell(*words)).failed(1)
+        assert "`doppelgram train` is at work" in refused.err, words
+        assert "Ctrl-C" in refused.err
+    assert len(trainings(shell)) == 1
+    process.send_signal(signal.SIGINT)
+    (await ended(process)).failed(130)
+    (await shell("wipe", "--yes")).ok()
+    assert not shell.home.exists()
+
+
+async def test_a_consent_that_ends_during_the_training_leaves_an_adapter_that_never_speaks(shell: Terminal) -> None:
+    process = await begun(shell, *SHORT)
+    with closing(Archive(shell.home / "archive.db")) as archive:
+        Ledger(archive).revoke(3, datetime.now(UTC))
+    assert "stale" in (await ended(process)).failed(7).err
+    (made,) = adapter.every(shell.home / "adapters")
+    assert made.card.stale
+    assert (await shell("status", "--json")).ok().json["adapter"] is None
+
+
+async def test_a_dataset_too_small_to_hold_anything_out_has_every_key_and_a_sentence(shell: Terminal) -> None:
+    write_private(shell.home / "dataset" / "test.jsonl", "")
+    report = (await shell(*SHORT)).ok().json
+    assert (report["loss_base"], report["loss_adapter"], report["n"]) == (None, None, 0)
+    assert "too small" in report["why_none"]
+    assert report["own_gain"]["own_gain"] is None
+    evaluated = await shell("evaluate")
+    assert "too small" in evaluated.ok().out
+
+
+async def test_an_evaluation_with_too_few_controls_says_so_in_words_and_in_json(shell: Terminal) -> None:
+    (await shell(*SHORT)).ok()
+    few = ("evaluate", "--samples", "2", "--examples", "0")
+    assert "too few controls" in (await shell(*few)).ok().out
+    report = (await shell(*few, "--json")).ok()
+    assert report.json["own_gain"]["own_gain"] is None
+    assert "too few controls" in report.json["own_gain"]["why_none"]
