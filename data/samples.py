@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -115,8 +115,18 @@ class _Tally:
     dropped: Counter[str] = field(default_factory=Counter)
 
 
-def build(archive: Archive, key: bytes, folder: Path, shape: Shape, now: datetime) -> DatasetCard:
-    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none."""
+def build(
+    archive: Archive,
+    key: bytes,
+    folder: Path,
+    shape: Shape,
+    now: datetime,
+    progress: Callable[[float], None] = lambda _: None,
+) -> DatasetCard:
+    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none.
+
+    `progress` is told the share, 0..1, of the windows that are written.
+    """
     consents = _trainable(archive)
     tally = _Tally()
     windows = list(_windows(archive, consents, shape, tally))
@@ -125,10 +135,11 @@ def build(archive: Archive, key: bytes, folder: Path, shape: Shape, now: datetim
             "There is nothing to learn from: no consented chat holds a message of yours.", "Run: doppelgram pull"
         )
     by_split = _split(windows)
-    files: dict[str, str] = {}
-    for name in SPLITS[:3]:
-        lines = [_sample(w, consents[w.dialog_id], key, shape) for w in by_split[name]]
-        files[name] = "".join(sample.to_json() + "\n" for sample in lines)
+    lines: dict[str, list[str]] = {name: [] for name in SPLITS[:3]}
+    for done, (split, window) in enumerate((name, each) for name in lines for each in by_split[name]):
+        progress(done / len(windows))
+        lines[split].append(_sample(window, consents[window.dialog_id], key, shape).to_json() + "\n")
+    files = {name: "".join(each) for name, each in lines.items()}
     files["controls"] = "".join(s.to_json() + "\n" for s in _controls(windows, consents, key, shape))
     card = DatasetCard(
         hash=hashlib.sha256("\0".join(files.values()).encode()).hexdigest()[:16],

@@ -1,5 +1,6 @@
 """The road as a person walks it, process after process: pull, build, forget, wipe, and what may interrupt it."""
 
+import asyncio
 import os
 import resource
 import signal
@@ -13,11 +14,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.commands import privacy
+from bot.home import LOCKS, Home
 from bot.livedb import LiveDb
 from bot.policy import Mode
 from bot.suggestion import State, Suggestions
 from bot.unlock import OFFERS
 from data.archive import Archive
+from data.errors import UserError
 from sandbox.box import Post
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, BRUNO, CARLA, small_town
@@ -101,6 +105,8 @@ async def test_build_then_train_asks_for_what_is_missing(terminal: Terminal) -> 
     (await terminal("pull", "--all")).ok()
     report = (await terminal("build", "--json")).ok().json
     assert {"messages", "kept", "dropped", "samples", "turns", "tokens", "split"} <= report.keys()
+    assert report["tokens"] is None, "the base model is not here, and building downloads nothing"
+    assert report["tokens_estimated"] > 100
     assert report["messages"] == 145 == report["kept"] + sum(report["dropped"].values())
     assert {"train", "validation", "test"} <= report["split"].keys()
     assert (await terminal("build", "--json")).ok().json == report, "the same messages make the same dataset"
@@ -257,6 +263,29 @@ async def test_wipe_leaves_nothing_and_ends_the_login_on_the_server(terminal: Te
     assert "logout" in [event.kind for event in sandbox.journal.events]
     (terminal.home / "holiday.jpg").unlink()
     (await terminal("wipe", "--yes")).ok()
+    assert not terminal.home.exists()
+
+
+async def test_wipe_holds_every_lock_until_nothing_is_left_but_the_locks(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What wipe deletes is looked at while it deletes: nobody else can begin in that home meanwhile."""
+    home = Home.at(terminal.home)
+    refused: list[str] = []
+
+    def look(path: Path, missing_ok: bool = False) -> None:
+        for holding in (home.holding_login, home.holding_training) if path.name not in LOCKS else ():
+            with pytest.raises(UserError, match="doppelgram wipe"), holding("pull"):
+                pass
+        refused.append(path.name)
+        unlink(path, missing_ok)
+
+    unlink = Path.unlink
+    for name, value in terminal.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(Path, "unlink", look)
+    await asyncio.to_thread(privacy.wipe, yes=True, as_json=True)
+    assert "archive.db" in refused
     assert not terminal.home.exists()
 
 

@@ -50,6 +50,7 @@ def test_a_server_that_does_not_answer_is_found_out_quickly(tmp_path: Path) -> N
 
 def test_files_that_others_can_read_are_named(tmp_path: Path, listening: str) -> None:
     home = Home.at(tmp_path / "home")
+    home.key()
     home.dataset.mkdir(mode=0o700)
     (home.dataset / "train.jsonl").touch(mode=0o600)
     (home.dataset / "train.jsonl").chmod(0o640)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.home import Home
+from bot.home import Home, _locked
 from data.errors import ExitCode, UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +24,17 @@ def test_a_new_home_is_closed_to_others_and_an_open_one_is_closed(tmp_path: Path
     (tmp_path / "open").mkdir(mode=0o755)
     Home.at(tmp_path / "open")
     assert stat.S_IMODE((tmp_path / "open").stat().st_mode) == 0o700
+
+
+def test_a_folder_of_other_files_is_no_home_and_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir(mode=0o755)
+    (tmp_path / "photos" / "lake.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="other files") as caught:
+        Home.at(tmp_path / "photos")
+    assert caught.value.code is ExitCode.CONFIGURATION
+    assert stat.S_IMODE((tmp_path / "photos").stat().st_mode) == 0o755
+    (tmp_path / "photos" / "archive.db").write_bytes(b"")
+    Home.at(tmp_path / "photos")
 
 
 @pytest.mark.parametrize("where", ["", "home", "data/home", "tests/../home"])
@@ -88,6 +99,15 @@ with Home.at(pathlib.Path({str(home.path)!r})).holding_login("pull"):
     assert not home.is_held(), "a killed process holds nothing"
     with home.holding_login("run"):
         assert stat.S_IMODE((home.path / "login.lock").stat().st_mode) == 0o600
+
+
+def test_a_lock_that_was_deleted_with_its_home_is_not_taken_for_held(tmp_path: Path) -> None:
+    """Who waited for `wipe` must not go on in a home that is gone."""
+    home = Home.at(tmp_path / "home")
+    with (home.path / "train.lock").open("a+") as waiting:
+        assert _locked(waiting)
+        (home.path / "train.lock").unlink()
+        assert not _locked(waiting)
 
 
 def test_asking_whether_the_login_is_held_does_not_hold_it_up(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from bot.commands import learning
 from bot.home import Home
 from data.archive import Archive
 from data.consent import Ledger
+from data.message import Dialog, Kind, Message
 from data.samples import write_private
 from data.transcript import Scope
 from tests import training_models as models
@@ -35,7 +37,8 @@ def shell(tmp_path: Path) -> Terminal:
             Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
     settings = {
         "DOPPELGRAM_MODEL__BASE": "smollm2",
-        "DOPPELGRAM_MODEL__MAX_TOKENS": "16",
+        "DOPPELGRAM_MODEL__CACHE": str(models.MODELS),
+        "DOPPELGRAM_MODEL__MAX_TOKENS": "8",
         "DOPPELGRAM_MODEL__THREADS": "1",
     }
     return Terminal(tmp_path, settings=settings)
@@ -76,6 +79,9 @@ async def test_a_training_stopped_while_it_measures_is_finished_and_not_begun_an
     report = (await shell(*SHORT)).ok().json
     assert (report["steps"], report["tokens"]) == (position["step"], position["tokens"]), "no step was made again"
     assert report["loss_adapter"] < report["loss_base"]
+    assert report["own_gain"]["own_gain"] is None
+    assert "too few controls" in report["own_gain"]["why_none"]
+    assert "too few controls" in dict(learning._rows(report))["own gain"], "and in words"
     (made,) = adapter.every(shell.home / "adapters")
     assert trainings(shell) == [made.folder]
     assert made.card.losses == {"base": report["loss_base"], "adapter": report["loss_adapter"]}
@@ -88,7 +94,6 @@ async def test_while_a_training_runs_nothing_else_may_touch_what_it_works_on(she
         refused = (await shell(*words)).failed(1)
         assert "`doppelgram train` is at work" in refused.err, words
         assert "Ctrl-C" in refused.err
-    assert len(trainings(shell)) == 1
     process.send_signal(signal.SIGINT)
     (await ended(process)).failed(130)
     (await shell("wipe", "--yes")).ok()
@@ -115,10 +120,16 @@ async def test_a_dataset_too_small_to_hold_anything_out_has_every_key_and_a_sent
     assert "too small" in evaluated.ok().out
 
 
-async def test_an_evaluation_with_too_few_controls_says_so_in_words_and_in_json(shell: Terminal) -> None:
-    (await shell(*SHORT)).ok()
-    few = ("evaluate", "--samples", "2", "--examples", "0")
-    assert "too few controls" in (await shell(*few)).ok().out
-    report = (await shell(*few, "--json")).ok()
-    assert report.json["own_gain"]["own_gain"] is None
-    assert "too few controls" in report.json["own_gain"]["why_none"]
+async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer(shell: Terminal) -> None:
+    mine = ["yep yep", "omg yes pls", "i know hehe"]
+    with closing(Archive(shell.home / "archive.db")) as archive:
+        archive.save_dialogs([Dialog(1, Kind.PRIVATE, "Alma Reyes")])
+        said = ((False, "hey are you around later?"), *((True, text) for text in mine))
+        archive.save([Message(1, n, own, models.NOON, text) for n, (own, text) in enumerate(said, start=1)])
+    report = (await shell("build", "--json")).ok().json
+    assert report["tokens"] == sum(len(models.tokenizer()(t, add_special_tokens=False).input_ids) for t in mine)
+    assert report["tokens_estimated"] is None
+    shell.settings["DOPPELGRAM_MODEL__CACHE"] = str(shell.path / "empty")
+    shown = (await shell("build")).ok()
+    assert "estimated" in shown.err
+    assert not (shell.path / "empty").exists(), "nothing is unpacked for it"

