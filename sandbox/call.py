@@ -20,11 +20,20 @@ MESSAGE_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """What was wrapped around a request: the takeout that it belongs to, and the message ids that it is about."""
+
+    takeout: int | None = None
+    range: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Passed to a rule with its request."""
 
     sandbox: "Sandbox"
     session: Session
+    envelope: Envelope = Envelope()
 
     @property
     def town(self) -> Town:

@@ -14,6 +14,7 @@ from telethon.extensions import BinaryReader
 from telethon.tl import functions, types
 from telethon.tl.core import GzipPacked, MessageContainer
 
+from sandbox.call import Call, Envelope
 from sandbox.handshake import Handshake, HandshakeError, plain_packet
 from sandbox.session import Login, Received, Session, decrypt
 
@@ -124,10 +125,16 @@ class Connection:
                 self._request(session, message_id, message)
 
     def _request(self, session: Session, message_id: int, request: Any) -> None:
+        takeout, only = None, None
         while isinstance(request, WRAPPERS):
             if isinstance(request, functions.InitConnectionRequest):
                 session.login.device = f"{request.device_model}, {request.app_version}"
             elif isinstance(request, functions.InvokeWithoutUpdatesRequest):
                 session.wants_updates = False
+            elif isinstance(request, functions.InvokeWithTakeoutRequest):
+                takeout = request.takeout_id
+            elif isinstance(request, functions.InvokeWithMessagesRangeRequest):
+                only = request.range
             request = request.query
-        self.sandbox.receive(self, session, message_id, request)
+        call = Call(self.sandbox, session, Envelope(takeout, only))
+        self.sandbox.receive(self, call, message_id, request)

@@ -6,6 +6,8 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import isawaitable
+from typing import Any
 
 from sandbox.refusal import Dropped, Refusal
 
@@ -31,6 +33,7 @@ class Hold:
 class _Plan:
     refusal: Refusal | None = None
     drop: bool = False
+    act: Callable[[], Any] | None = None
     hold: Hold | None = None
     delay: float = 0.0
 
@@ -40,7 +43,7 @@ class Faults:
     """Each planned fault is used up by one request of its name, in the order of planning."""
 
     latency: float = 0.0
-    """Seconds that every answer takes."""
+    """Seconds that every request is on its way: each is answered so much later, and none waits for another."""
     _before: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _after: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _update_delay: float = 0.0
@@ -75,6 +78,14 @@ class Faults:
         hold = Hold()
         self._plan(self._after, request, _Plan(hold=hold), 1)
         return hold
+
+    def let(self, request: str, times: int) -> None:
+        """Let so many of them through: the fault planned next meets the one after those."""
+        self._plan(self._before, request, _Plan(), times)
+
+    def meanwhile(self, request: str, act: Callable[[], Any]) -> None:
+        """Do something when the next such request arrives, before it is executed: an edit, the end of a login."""
+        self._plan(self._before, request, _Plan(act=act), 1)
 
     def slow(self, request: str, seconds: float, times: int = 1) -> None:
         """Execute at once, answer late."""
@@ -137,6 +148,10 @@ class Faults:
             await asyncio.sleep(plan.delay)
         if plan.hold:
             await plan.hold.wait()
+        if plan.act:
+            done = plan.act()
+            if isawaitable(done):
+                await done
         if plan.drop:
             raise Dropped
         if plan.refusal:

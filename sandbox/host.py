@@ -95,6 +95,9 @@ class Host(Hub):
         login = next((login for login in self.logins.values() if login.token == token), None)
         if login is None or login.accepted is not None:
             raise Refusal(400, "AUTH_TOKEN_INVALIDX")
+        shown = login.token_at or self.town.clock.now()
+        if (self.town.clock.now() - shown).total_seconds() > self.limits.qr_life:
+            raise Refusal(400, "AUTH_TOKEN_EXPIRED")
         login.accepted = account_id
         for session in [s for s in self.open_sessions if s.login is login]:
             session.push(types.UpdateShort(types.UpdateLoginToken(), self.town.clock.now()))

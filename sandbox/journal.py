@@ -44,6 +44,8 @@ class Asked:
     name: str
     account_id: int | None
     via_session: int
+    takeout: bool = False
+    """Whether it came as part of an export of the account's data."""
 
 
 @dataclass(slots=True)

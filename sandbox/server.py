@@ -22,7 +22,7 @@ from sandbox.journal import Asked
 from sandbox.keys import pem_of, process_key
 from sandbox.refusal import Dropped, Refusal
 from sandbox.rules import OPEN, RULES
-from sandbox.session import Login, Session
+from sandbox.session import Login
 from sandbox.town import Town
 
 LOG = logging.getLogger(__name__)
@@ -95,9 +95,9 @@ class Sandbox(Host):
         """Remember a new auth key."""
         self.logins[login.key_id] = login
 
-    def receive(self, connection: Connection, session: Session, message_id: int, request: Any) -> None:
+    def receive(self, connection: Connection, call: Call, message_id: int, request: Any) -> None:
         """Take a request. Requests without faults are executed in the order in which they arrive."""
-        self._start(self._serve(connection, session, message_id, request))
+        self._start(self._serve(connection, call, message_id, request))
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(self, reader, writer)
@@ -115,13 +115,15 @@ class Sandbox(Host):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _serve(self, connection: Connection, session: Session, message_id: int, request: Any) -> None:
+    async def _serve(self, connection: Connection, call: Call, message_id: int, request: Any) -> None:
         name = type(request).__name__
-        login = session.login
-        self.journal.ask(Asked(self.town.clock.now(), name, login.account_id, login.number))
+        session, login = call.session, call.login
+        takeout = call.envelope.takeout is not None
+        self.journal.ask(Asked(self.town.clock.now(), name, login.account_id, login.number, takeout))
         try:
             await self.faults.before(name)
-            answer = self._execute(Call(self, session), request)
+            self.limits.check(name, self.town.clock.now(), takeout=takeout)
+            answer = self._execute(call, request)
             await self.faults.after(name)
         except Dropped:
             connection.abort()
@@ -139,6 +141,8 @@ class Sandbox(Host):
             raise Refusal(400, "METHOD_NOT_SUPPORTED")
         if type(request) not in OPEN and call.login.account_id is None:
             raise Refusal(401, "SESSION_PASSWORD_NEEDED" if call.login.half else "AUTH_KEY_UNREGISTERED")
+        if call.envelope.takeout is not None and call.envelope.takeout != call.login.takeout:
+            raise Refusal(400, "TAKEOUT_INVALID")
         try:
             return encode(rule(call, request))
         except Refusal:

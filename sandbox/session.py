@@ -27,13 +27,15 @@ BIG = 512
 @dataclass(slots=True, eq=False)
 class Login:
     """One auth key and whose account it may act for. `half` has shown a code and still owes the
-    password; `accepted` is who scanned the QR code of its `token`."""
+    password; `accepted` is who scanned the QR code of its `token`; `takeout` is its running export."""
 
     key: bytes
     account_id: int | None = None
     half: int | None = None
     accepted: int | None = None
     token: bytes | None = None
+    token_at: datetime | None = None
+    takeout: int | None = None
     challenge: Challenge | None = None
     device: str = ""
     created: datetime | None = None

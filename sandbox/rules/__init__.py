@@ -24,6 +24,7 @@ from sandbox.rules import (
     reading,
     search,
     sending,
+    takeout,
     topics,
     typing,
     updates,
@@ -52,6 +53,7 @@ RULES: dict[type, Rule] = {
     **groups.RULES,
     **channels.RULES,
     **topics.RULES,
+    **takeout.RULES,
     **files.RULES,
 }
 

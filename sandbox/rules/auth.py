@@ -16,8 +16,6 @@ from sandbox.refusal import Refusal, bad
 from sandbox.srp import challenge
 from sandbox.view import View
 
-TOKEN_LIFE = 30
-
 
 def send_code(call: Call, request: functions.auth.SendCodeRequest) -> types.auth.SentCode:
     """Make a code; the service account brings it to the account's other logins."""
@@ -135,8 +133,8 @@ def _token(call: Call) -> Any:
     login = call.login
     if login.accepted is not None:
         return types.auth.LoginTokenSuccess(_enter(call, call.town.accounts[login.accepted]))
-    login.token = os.urandom(32)
-    expires = datetime.fromtimestamp(time.time() + TOKEN_LIFE, UTC)
+    login.token, login.token_at = os.urandom(32), call.town.clock.now()
+    expires = datetime.fromtimestamp(time.time() + call.sandbox.limits.qr_life, UTC)
     return types.auth.LoginToken(expires=expires, token=login.token)
 
 

@@ -17,7 +17,9 @@ def get_history(call: Call, request: functions.messages.GetHistoryRequest) -> An
     """A page of a chat, newest first."""
     peer = call.peer(request.peer)
     box = call.town.box_of(call.me, peer)
-    ids = box.by_peer.get(peer, [])
+    ids: Sequence[int] = box.by_peer.get(peer, [])
+    if call.envelope.range is not None and not call.town.is_channel(peer):
+        ids = [i for i in ids if call.envelope.range.min_id <= i <= call.envelope.range.max_id]
     return found(call, peer, box, page(box, ids, request, moment(request.offset_date)), len(ids))
 
 
