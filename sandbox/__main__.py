@@ -13,7 +13,7 @@ from sandbox import console
 from sandbox.server import Sandbox
 from sandbox.town import Town
 
-TOWNS = ("small", "corpus", "stage")
+TOWNS = ("small", "corpus", "stage", "life", "crowd")
 
 
 def build(name: str, seed: int, password: str | None) -> Town:
@@ -26,6 +26,14 @@ def build(name: str, seed: int, password: str | None) -> Town:
         from sandbox.stage import stage_town
 
         town = stage_town(seed=seed)
+    elif name == "life":
+        from sandbox.life import life_town
+
+        town = life_town(seed=seed)
+    elif name == "crowd":
+        from sandbox.crowd import crowd_town
+
+        town = crowd_town(seed=seed)
     else:
         from sandbox.small import small_town
 

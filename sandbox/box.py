@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sandbox.folder import Folder
+
 
 @dataclass(slots=True, eq=False)
 class Post:
@@ -25,7 +27,7 @@ class Post:
     edited_at: datetime | None = None
     edit_hidden: bool = False
     media: Any = None
-    """The name of a kind in `sandbox.media`, or a TL media object."""
+    """The name of a kind in `sandbox.media`, or a function that makes one for this message."""
     action: Any = None
     random_id: int | None = None
     reactions: dict[int, str] = field(default_factory=dict)
@@ -83,6 +85,9 @@ class Box:
         self.read_out: dict[int, int] = {}
         self.drafts: dict[int, Draft] = {}
         self.muted: set[int] = set()
+        self.archived: set[int] = set()
+        self.pinned: list[int] = []
+        self.folders: dict[int, Folder] = {}
         self.former: dict[Post, int] = {}
         """Ids of messages that are gone: answers to them still name them."""
         self.changes: list[Change] = []

@@ -28,7 +28,7 @@ class Host(Hub):
         """Let somebody write; `peer_id` is an account or a marked chat id. Returns the message's id in the owner's
         box when the owner can see it (in a channel's own), else in the sender's. `reply_to` is an id in the same box.
 
-        `media` is a kind of `sandbox.media` or a TL media object; `topic` the first message of a forum's topic.
+        `media` is as in `Post`; `topic` the first message of a forum's topic.
         """
         replied = self.post(reply_to, peer_id) if reply_to else None
         post = Post(sender_id, peer_id, self.town.clock.now(), text, reply_to=replied, media=media)

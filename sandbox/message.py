@@ -97,6 +97,11 @@ def _mentions(view: "View", post: Post) -> bool:
     return any(getattr(entity, "user_id", None) == view.viewer for entity in post.entities)
 
 
+def _offset(text: str, quote: str) -> int:
+    """Where a quote begins, in UTF-16 code units as Telegram counts."""
+    return len(text[: max(0, text.find(quote))].encode("utf-16-le")) // 2
+
+
 def _reply(box: Box, post: Post) -> types.MessageReplyHeader | None:
     """What a message answers, and in which topic it stands: the topic's first message stands in for no answer."""
     if post.topic is post:
@@ -113,5 +118,5 @@ def _reply(box: Box, post: Post) -> types.MessageReplyHeader | None:
         reply_to_top_id=topic,
         quote=post.quote is not None or None,
         quote_text=post.quote,
-        quote_offset=post.reply_to.text.find(post.quote) if post.reply_to and post.quote else None,
+        quote_offset=_offset(post.reply_to.text, post.quote) if post.reply_to and post.quote else None,
     )

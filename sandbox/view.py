@@ -8,6 +8,7 @@ from typing import Any
 from telethon.tl import types
 
 from sandbox.box import Draft, Post
+from sandbox.folder import ARCHIVE
 from sandbox.message import message_of, named
 from sandbox.people import CHANNEL_MARK, Account, Chat
 from sandbox.town import Town
@@ -86,6 +87,16 @@ class View:
             **common,
         )
 
+    def input_peer(self, peer: int) -> Any:
+        """A chat as this viewer may name it."""
+        if peer == self.viewer:
+            return types.InputPeerSelf()
+        if peer >= 0:
+            return types.InputPeerUser(peer, self.town.access_hash(self.viewer, peer))
+        if not self.town.is_channel(peer):
+            return types.InputPeerChat(-peer)
+        return types.InputPeerChannel(self.town.chats[peer].bare_id, self.town.access_hash(self.viewer, peer))
+
     def input_channel(self, peer: int) -> types.InputChannel:
         """A channel as this viewer may name it."""
         return types.InputChannel(self.town.chats[peer].bare_id, self.town.access_hash(self.viewer, peer))
@@ -143,6 +154,8 @@ class View:
             notify_settings=self.notify(peer),
             pts=box.pts if self.town.is_channel(peer) else None,
             draft=self.draft(draft) if draft else None,
+            folder_id=ARCHIVE if peer in own.archived else None,
+            pinned=peer in own.pinned or None,
         )
 
     def cast(self, peers: Iterable[int], posts: Iterable[Post] = ()) -> dict[str, list[Any]]:

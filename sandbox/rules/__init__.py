@@ -17,6 +17,8 @@ from sandbox.rules import (
     drafts,
     editing,
     files,
+    folders,
+    forwarding,
     groups,
     help,
     history,
@@ -54,6 +56,8 @@ RULES: dict[type, Rule] = {
     **channels.RULES,
     **topics.RULES,
     **takeout.RULES,
+    **folders.RULES,
+    **forwarding.RULES,
     **files.RULES,
 }
 

@@ -21,6 +21,8 @@ def get_full_user(call: Call, request: functions.users.GetFullUserRequest) -> ty
         notify_settings=types.PeerNotifySettings(),
         common_chats_count=sum({who, call.me} <= set(chat.members) for chat in call.town.chats.values()),
         about=call.town.accounts[who].about,
+        noforwards_my_enabled=who in call.town.accounts[call.me].protects or None,
+        noforwards_peer_enabled=call.me in call.town.accounts[who].protects or None,
         bot_info=types.BotInfo(user_id=who) if call.town.accounts[who].bot else None,
     )
     return types.users.UserFull(full, **call.view.cast([who]))
