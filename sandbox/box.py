@@ -34,6 +34,8 @@ class Post:
     topic: "Post | None" = None
     """The TopicCreate message of the forum topic that it stands in; None in General and outside forums."""
     quote: str | None = None
+    story: int | None = None
+    """The other side's story that it answers."""
     forward: Any = None
     via_bot: int | None = None
     album: int | None = None
@@ -105,7 +107,7 @@ class Box:
         self.by_peer.setdefault(post.peer_for(self.owner), []).append(self.top)
         if quiet:
             self.pts += 1
-            self.kept_from = self.pts
+            self.kept_from = self.kept_from if self.changes else self.pts
             return self.pts
         return self.change(1, post=post)
 

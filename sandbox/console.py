@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from sandbox.people import Account
@@ -70,6 +71,15 @@ async def own(sandbox: Sandbox, words: list[str]) -> Any:
     return {"id": await sandbox.say(sandbox.town.owner_id, who.id, text)}
 
 
+async def write(sandbox: Sandbox, words: list[str]) -> Any:
+    """`write CHAT WHO text...`: somebody writes into a group or channel (by its marked id)."""
+    town, who = sandbox.town, words[1]
+    if int(words[0]) not in town.chats:
+        raise Wrong(f"there is no chat {words[0]}")
+    sender = town.owner if who == "me" else person(sandbox, who)
+    return {"id": await sandbox.say(sender.id, int(words[0]), _text(words[2:]))}
+
+
 async def type_(sandbox: Sandbox, words: list[str]) -> Any:
     """`typing CONTACT`: a contact types to the owner."""
     await sandbox.typing(person(sandbox, words[0]).id, sandbox.town.owner_id)
@@ -127,7 +137,8 @@ async def log_out(sandbox: Sandbox, _words: list[str]) -> Any:
 
 
 async def fault(sandbox: Sandbox, words: list[str]) -> Any:
-    """`fault flood|lose|disconnect|slow|refuse|latency|lose-updates|reorder-updates|delay-updates|clear ...`."""
+    """`fault flood|lose|disconnect|slow|refuse|let|log-out|latency|clear ...`, and for updates
+    `fault lose-updates|reorder-updates|delay-updates ...`."""
     faults, (kind, *rest) = sandbox.faults, words
     match kind, rest:
         case "flood", [request, seconds, *times]:
@@ -140,6 +151,10 @@ async def fault(sandbox: Sandbox, words: list[str]) -> Any:
             faults.slow(request, float(seconds), _times(times))
         case "refuse", [request, number, message, *times]:
             faults.refuse(request, int(number), message, _times(times))
+        case "let", [request, times]:
+            faults.let(request, int(times))
+        case "log-out", [request]:
+            faults.meanwhile(request, partial(sandbox.log_out, sandbox.town.owner_id))
         case "latency", [seconds]:
             faults.latency = float(seconds)
         case "lose-updates", [count]:
@@ -152,6 +167,25 @@ async def fault(sandbox: Sandbox, words: list[str]) -> Any:
             faults.clear()
         case _:
             raise Wrong(fault.__doc__ or "")
+    return {"ok": True}
+
+
+async def limit(sandbox: Sandbox, words: list[str]) -> Any:
+    """`limit meter REQUEST RATE BURST WAIT | difference N | channel-difference N | slice N | qr-life SECONDS`."""
+    limits = sandbox.limits
+    match words:
+        case ["meter", request, rate, burst, wait]:
+            limits.meter(request, rate=float(rate), burst=int(burst), wait=int(wait))
+        case ["difference", count]:
+            limits.difference = int(count)
+        case ["channel-difference", count]:
+            limits.channel_difference = int(count)
+        case ["slice", count]:
+            limits.slice = int(count)
+        case ["qr-life", seconds]:
+            limits.qr_life = float(seconds)
+        case _:
+            raise Wrong(limit.__doc__ or "")
     return {"ok": True}
 
 
@@ -180,6 +214,7 @@ async def help_(_sandbox: Sandbox, _words: list[str]) -> Any:
 COMMANDS: dict[str, Command] = {
     "say": say,
     "own": own,
+    "write": write,
     "typing": type_,
     "edit": edit,
     "unsend": unsend,
@@ -191,12 +226,13 @@ COMMANDS: dict[str, Command] = {
     "accept-qr": accept_qr,
     "log-out": log_out,
     "fault": fault,
+    "limit": limit,
     "restart": restart,
     "advance": advance,
     "info": info,
     "help": help_,
 }
-VERBATIM = {"say", "own", "edit"}
+VERBATIM = {"say", "own", "write", "edit"}
 """Commands whose text is taken as it stands, quotes and all."""
 
 

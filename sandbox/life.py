@@ -86,6 +86,8 @@ def _everything_that_is_said(said: _Past) -> None:
     """In the chat with Nina: every kind of media, of origin and of service message."""
     first = said.say(NINA, OWNER, "hello! is this your new number?")
     said.say(OWNER, NINA, "it is", reply_to=first)
+    said.say(OWNER, NINA, "what a view", story=3)
+    said.say(NINA, OWNER, "and yours", story=4)
     said.say(OWNER, NINA, "the new one, yes", reply_to=first, quote="new number")
     for kind in media.KINDS:
         said.say(NINA, OWNER, media=kind)

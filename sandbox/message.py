@@ -28,7 +28,7 @@ def message_of(view: "View", post: Post, message_id: int) -> Any:
         "out": mine and peer != viewer,
         "mentioned": (group and not broadcast and not mine and _mentions(view, post)) or None,
         "post": broadcast or None,
-        "reply_to": _reply(town.box_of(viewer, peer), post),
+        "reply_to": _reply(view, town.box_of(viewer, peer), post),
         "reactions": view.reactions(post) if post.reactions else None,
         "saved_peer_id": view.peer(_origin(post) or viewer) if peer == viewer else None,
     }
@@ -102,21 +102,29 @@ def _offset(text: str, quote: str) -> int:
     return len(text[: max(0, text.find(quote))].encode("utf-16-le")) // 2
 
 
-def _reply(box: Box, post: Post) -> types.MessageReplyHeader | None:
+def _reply(view: "View", box: Box, post: Post) -> Any:
     """What a message answers, and in which topic it stands: the topic's first message stands in for no answer."""
+    if post.story is not None:
+        author = post.peer if post.sender == view.viewer else view.viewer
+        return types.MessageReplyStoryHeader(view.peer(author), post.story)
     if post.topic is post:
         return None
     topic = box.id_of(post.topic) if post.topic else None
-    replied = box.id_of(post.reply_to) if post.reply_to else None
+    answered = post.reply_to
+    replied = box.id_of(answered) if answered else None
     if topic and replied in (None, topic):
         return types.MessageReplyHeader(forum_topic=True, reply_to_msg_id=topic)
-    if replied is None:
+    if answered is None or replied is None:
         return None
+    elsewhere = answered.peer_for(view.viewer) != post.peer_for(view.viewer)
+    origin = types.MessageFwdHeader(answered.at, from_id=view.peer(answered.sender)) if elsewhere else None
     return types.MessageReplyHeader(
         forum_topic=bool(topic) or None,
         reply_to_msg_id=replied,
+        reply_to_peer_id=view.peer(answered.peer_for(view.viewer)) if elsewhere else None,
+        reply_from=origin,
         reply_to_top_id=topic,
         quote=post.quote is not None or None,
         quote_text=post.quote,
-        quote_offset=_offset(post.reply_to.text, post.quote) if post.reply_to and post.quote else None,
+        quote_offset=_offset(answered.text, post.quote) if post.quote else None,
     )

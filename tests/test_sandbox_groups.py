@@ -198,6 +198,16 @@ async def test_names_and_answers_mention_the_one_they_mean(sandbox: Sandbox, joi
     assert (await answer.get_reply_message()).text == "rain?"
 
 
+async def test_an_answer_may_stand_in_another_chat_than_what_it_answers(sandbox: Sandbox, join: Join) -> None:
+    client = await join(phone_of(sandbox))
+    await client.get_dialogs()
+    asked = sandbox.post(await sandbox.say(BRUNO, GROUP, "can anybody drive?"))
+    answer = sandbox.deliver(Post(ALMA, OWNER, sandbox.town.clock.now(), "he means you", reply_to=asked))
+    header = (await client.get_messages(ALMA, ids=answer)).reply_to
+    assert (header.reply_to_msg_id, header.reply_to_peer_id.chat_id) == (asked.ids[OWNER], -GROUP)
+    assert header.reply_from.from_id.user_id == BRUNO
+
+
 async def test_who_joins_and_leaves_and_what_changes_is_announced(sandbox: Sandbox, join: Join) -> None:
     client = await join(phone_of(sandbox))
     await client.get_dialogs()

@@ -196,6 +196,8 @@ async def test_origin_album_quote_reactions_and_edits_arrive(client: TelegramCli
     quoting = by_text["the new one, yes"].reply_to
     assert (quoting.quote, quoting.quote_text, quoting.quote_offset) == (True, "new number", 20)
     assert by_text["it is"].reply_to.reply_to_msg_id == quoting.reply_to_msg_id == messages[0].id
+    assert (by_text["what a view"].reply_to.story_id, by_text["what a view"].reply_to.peer.user_id) == (3, NINA)
+    assert (by_text["and yours"].reply_to.story_id, by_text["and yours"].reply_to.peer.user_id) == (4, OWNER)
     assert {r.reaction.emoticon: r.count for r in by_text["liked"].reactions.results} == {"❤": 1, "👍": 1}
     assert by_text["a thougth, mended"].edit_date
     assert by_text["edited by a reaction only"].edit_hide

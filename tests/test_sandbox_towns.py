@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from telethon import functions
 
+from sandbox.life import OWNER, life_town
 from sandbox.small import small_town
 from sandbox.stage import stage_town
 from sandbox.town import Town
@@ -150,6 +151,23 @@ async def test_the_process_greets_obeys_and_quits() -> None:
         assert "error" in (await ask(running, "say Nobody hello") or {})  # type: ignore[operator]
         assert await ask(running, "quit") == {"ok": True}
         assert await running.wait() == 0
+
+
+async def test_the_process_serves_a_whole_life_whose_limits_can_be_set() -> None:
+    async with process("--town", "life") as running:
+        assert running.stdout
+        hello = json.loads(await running.stdout.readline())
+        assert {"Nina Holt", "Otto Brand"} < {contact["name"] for contact in hello["contacts"]}
+        assert await ask(running, "write -510100 Otto dinner at six") == {"id": life_town().boxes[OWNER].top + 1}
+        for line in (
+            "limit meter GetHistory 1.5 20 30",
+            "limit qr-life 5",
+            "fault let GetHistory 3",
+            "fault log-out X",
+        ):
+            assert await ask(running, line) == {"ok": True}
+        for line in ("limit sky 3", "write -1 Otto hi"):
+            assert "error" in (await ask(running, line) or {})  # type: ignore[operator]
 
 
 async def test_the_process_serves_on_after_the_end_of_its_input() -> None:
