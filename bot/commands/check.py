@@ -55,7 +55,9 @@ def doctor(as_json: Json = False) -> None:
 
 def demo(
     hands_off: Annotated[bool, typer.Option("--hands-off", help="Answer by itself, and check the promises.")] = False,
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long to train.")] = 5.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, help="How long to train. With less than 5, the fall of the loss is no promise.")
+    ] = 5.0,
     as_json: Json = False,
 ) -> None:
     """All steps on this machine: no account, no GPU, a Telegram server on loopback, a real small model."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot import settings, show
 from bot.demo.evening import Evening, Person
-from bot.demo.promises import check
+from bot.demo.promises import gather, kept, learned
 from bot.demo.town import TownHall
 from bot.demo.verbs import Verbs, step
 from bot.home import Home
@@ -54,7 +54,9 @@ def run(*, hands_off: bool, minutes: float, as_json: bool, invented: bool = Fals
         report = _learn(town, verbs, minutes)
         evening = Evening(town, verbs, home, None if hands_off else Person())
         report |= evening.spend()
-        promises = check(town, home, evening)
+        promises = kept(gather(town, home, evening))
+    if not invented:
+        promises += learned(report, minutes)
     for promise in promises:
         show.say(f"    {'held' if promise.held else 'BROKEN'}: {promise.sentence}", "green" if promise.held else "red")
     report["seconds"] = round(time.monotonic() - began, 1)

@@ -5,13 +5,13 @@ terminal decides on each suggestion; hands off, the demo decides by itself, so t
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Any, Protocol
 
 from bot import ask, show
-from bot.control import Control
 from bot.demo.town import TownHall
 from bot.demo.verbs import Events, Verbs, step
 from bot.home import Home
@@ -23,8 +23,11 @@ from data.archive import Archive
 from data.message import Dialog
 
 MODES = ("draft", "ask", "auto")
-ROUNDS = 9
-"""At most this many times a contact writes."""
+ROUNDS = 24
+"""At most this many times a contact writes; three or four are usually enough."""
+ENOUGH_SENT = 2
+QUIET = 6.0
+"""Seconds in which a twin that is not paused would have answered: the debounce is two."""
 UNDER_WAY = (State.APPROVED, State.EDITED, State.PLANNED, State.SENDING)
 DECIDED = ("offered", "held", "dropped", "approved")
 
@@ -41,8 +44,8 @@ class Scene:
 class Decider(Protocol):
     """Who decides on a suggestion."""
 
-    def decide(self, card: Card) -> tuple[str, list[str]]:
-        """`approve`, `edit` (with texts), `another` or `skip`."""
+    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
+        """`approve`, `edit` (with texts), `another` or `skip`. `real` is what the owner once answered."""
 
     def writes(self) -> str | None:
         """What this person types as a contact; None to let the contact write what they really wrote."""
@@ -51,7 +54,7 @@ class Decider(Protocol):
 class Person:
     """Somebody at the terminal."""
 
-    def decide(self, card: Card) -> tuple[str, list[str]]:
+    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
         """Ask."""
         while True:
             answer = ask.line("    [s]end  [e]dit  [a]nother  s[k]ip", "at a terminal").casefold()
@@ -71,17 +74,15 @@ class Person:
 
 
 class HandsOff:
-    """Nobody: uses each choice in turn, and lets nothing out that the guard holds."""
+    """Nobody: uses each choice in turn, and writes the real words itself where the guard holds the twin's."""
 
     def __init__(self) -> None:
-        self._choices = cycle(("approve", "another", "approve", "edit", "skip"))
+        self._choices = cycle(("approve", "another", "edit", "skip"))
 
-    def decide(self, card: Card) -> tuple[str, list[str]]:
-        """The next choice; a held suggestion is skipped."""
-        if card.suggestion.outcome == "hold":
-            return "skip", []
-        choice = next(self._choices)
-        return choice, ["haha sounds good"] if choice == "edit" else []
+    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
+        """The next choice; a held suggestion is edited, as an honest person would."""
+        choice = "edit" if card.suggestion.outcome == "hold" else next(self._choices)
+        return choice, list(real) if choice == "edit" else []
 
     def writes(self) -> str | None:
         """Their real words."""
@@ -98,8 +99,13 @@ class Evening:
     person: Person | None
     modes: dict[int, str] = field(default_factory=dict)
     tally: dict[str, int] = field(default_factory=lambda: {"suggestions": 0, "drafted": 0})
+    heard: list[tuple[int, int]] = field(default_factory=list)
+    """Every message, by chat and id, that the twin had to deal with."""
+    unanswered: list[tuple[int, int]] = field(default_factory=list)
+    """Every message that came while the twin was paused."""
     silent: list[int] = field(default_factory=list)
-    """Chats that wrote while they were off, or the twin was paused."""
+    """Who wrote without being listed."""
+    sent_while_paused: int = 0
 
     def spend(self) -> dict[str, Any]:
         """Steps 9 to 11."""
@@ -109,18 +115,29 @@ class Evening:
         try:
             self._choose(scenes, archive)
             step(10, "doppelgram run", "The twin is there. Contacts write what they really wrote next.")
-            with self.verbs.started("run", MODEL__QUANTIZATION="nf4") as process:
-                events = Events(process)
-                events.wait("started")
+            with self._running() as events:
                 for _ in self.modes:
                     events.wait("watching")
                 self._play(scenes, events, archive, live)
-                self._test_the_switches(scenes, events, live)
+                step(11, "doppelgram review, pause", "A chat that is off writes, a bot writes, and the twin is paused.")
+                self._write_unlisted(scenes)
+                self.verbs.run("pause")
+                self._write_while_paused(events, "Paused")
+            with self._running() as events:
+                self._write_while_paused(events, "Started anew, and still paused")
         finally:
             archive.close()
             live.close()
         self._tell()
         return self.tally | {"sent": len(self.town.delivered), "duplicates": self._duplicates()}
+
+    @contextmanager
+    def _running(self) -> Iterator[Events]:
+        """A live client, from its start to a polite end."""
+        with self.verbs.started("run", MODEL__QUANTIZATION="nf4") as process:
+            events = Events(process)
+            events.wait("started")
+            yield events
 
     def _try(self, scene: Scene) -> None:
         step(9, "doppelgram try CHAT TEXT", "What would I answer here? Nothing is sent.")
@@ -146,7 +163,7 @@ class Evening:
             contact_id: [scene for scene in scenes if scene.contact_id == contact_id] for contact_id in self.modes
         }
         for number, contact_id in enumerate(cycle(self.modes)):
-            enough = self.tally["drafted"] >= 1 and len(self.town.delivered) >= 2
+            enough = self.tally["drafted"] >= 1 and len(self.town.delivered) >= ENOUGH_SENT
             if number >= ROUNDS or not any(queues.values()) or (number >= len(self.modes) and enough):
                 return
             if queues[contact_id]:
@@ -159,20 +176,22 @@ class Evening:
         typed = decider.writes()
         for text in [typed] if typed else scene.theirs:
             show.say(f"     they  {show.plain(text)}")
-            self.town.say(scene.contact_id, text)
+            self.heard.append((scene.contact_id, self.town.say(scene.contact_id, text)))
         while event := events.wait(*DECIDED, dialog=scene.contact_id):
             if event["event"] == "dropped":
                 show.say("    The guard dropped what the model said.")
                 break
             self.tally["suggestions"] += 1
-            if not self._decide(event, decider, events, archive, live):
+            if not self._decide(event, scene, decider, events, archive, live):
                 break
         if not typed:
             for text in scene.real:
                 show.say(f"     real  {show.plain(text)}", "dim")
 
-    def _decide(self, event: dict[str, Any], decider: Decider, events: Events, archive: Archive, live: LiveDb) -> bool:
-        """What becomes of one suggestion. True when another one is on its way."""
+    def _decide(
+        self, event: dict[str, Any], scene: Scene, decider: Decider, events: Events, archive: Archive, live: LiveDb
+    ) -> bool:
+        """Let a suggestion be decided on. Returns whether another one comes."""
         suggestion = Suggestions(live).get(event["suggestion"])
         assert suggestion is not None
         for text in suggestion.texts:
@@ -187,17 +206,20 @@ class Evening:
             show.say(f"    {sure}: sent by itself.", "green")
             return False
         why = "; ".join(suggestion.reasons) or event.get("because", "")
-        show.say(f"    {sure}. {'Held: ' if event['event'] == 'held' else ''}{why}")
-        return self._review(suggestion.id, decider, events, archive, live)
+        held = "Held: " if event["event"] == "held" else ""
+        show.say(f"    {sure}. {held}{why}" if held or why != sure else f"    {sure}.")
+        return self._review(suggestion.id, scene, decider, events, archive, live)
 
-    def _review(self, number: int, decider: Decider, events: Events, archive: Archive, live: LiveDb) -> bool:
+    def _review(
+        self, number: int, scene: Scene, decider: Decider, events: Events, archive: Archive, live: LiveDb
+    ) -> bool:
         """Step 11, which may happen at any time beside step 10."""
         review = Review(archive, Suggestions(live), Inbox(live, timedelta(0)), lambda: datetime.now(UTC))
         card = review.card(number)
         if card is None:
             show.say("    It is outdated.")
             return False
-        choice, texts = decider.decide(card)
+        choice, texts = decider.decide(card, scene.real)
         show.say(f"    doppelgram review --{choice} {number}", "green")
         done = review.edit(card, texts) if choice == "edit" else getattr(review, choice)(card)
         if done and choice in ("approve", "edit"):
@@ -209,20 +231,25 @@ class Evening:
         while (found := Suggestions(live).get(number)) and found.state in UNDER_WAY:
             events.wait("sent", "cancelled", "unknown", suggestion=number, seconds=2)
 
-    def _test_the_switches(self, scenes: list[Scene], events: Events, live: LiveDb) -> None:
-        """A chat that is off, machines, and the kill switch: they write, and nothing happens."""
-        step(11, "doppelgram review, pause, resume", "A chat that is off writes, a bot writes, and the twin is paused.")
+    def _write_unlisted(self, scenes: list[Scene]) -> None:
+        """A chat that is off, and a machine: they write, and nothing happens."""
         off = next(scene.contact_id for scene in reversed(scenes) if scene.contact_id not in self.modes)
         bot = next(account.id for account in self.town.town.accounts.values() if account.bot)
         for contact_id in (off, bot):
             self.town.say(contact_id, "are you there?")
             self.silent.append(contact_id)
-        Control(live).pause()
-        paused = next(contact_id for contact_id, mode in self.modes.items() if mode == "auto")
+
+    def _write_while_paused(self, events: Events, how: str) -> None:
+        """Somebody writes to the chat that may answer by itself; the message is taken in, and nothing goes out."""
+        contact_id = next(contact_id for contact_id, mode in self.modes.items() if mode == "auto")
         before = len(self.town.delivered)
-        self.town.say(paused, "hello?")
-        events.wait("sent", seconds=6)
-        show.say(f"    Paused: {len(self.town.delivered) - before} messages sent.")
+        message_id = self.town.say(contact_id, "hello?")
+        self.unanswered.append((contact_id, message_id))
+        events.wait("incoming", message=message_id)
+        events.wait("sent", seconds=QUIET)
+        sent = len(self.town.delivered) - before
+        self.sent_while_paused += sent
+        show.say(f"    {how}: {sent} messages sent.")
 
     def _tell(self) -> None:
         """The delivery log, in words."""
