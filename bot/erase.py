@@ -1,10 +1,11 @@
-"""Leaving no trace: one chat out of everything (`forget`), or everything (`wipe`).
+"""Leaving no trace: one chat out of everything (`forget`), the other side's words (`narrow`), or everything (`wipe`).
 
 `wipe` removes what doppelgram itself puts into a home folder, by name, so that a home that was set to the wrong
 folder cannot cost anybody their files; what it does not know it leaves and reports.
 """
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from bot.silence import silence
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
+from data.transcript import Scope
 from training import adapter as adapters
 
 
@@ -27,33 +29,55 @@ def forget(desk: Desk, dialog_id: int) -> dict[str, Any]:
     silence(desk.live, dialog_id, desk.now)
     consent = Ledger(desk.archive).revoke(dialog_id, desk.now)
     rows = desk.live.forget(dialog_id)
-    dataset = _holds(desk.home, dialog_id)
+    learned = _unlearn(desk.home, [dialog_id], tuple(Scope))
+    return {"messages": desk.archive.forget(dialog_id), **rows, **learned, "consent": consent}
+
+
+def narrow(desk: Desk, dialog_ids: Collection[int]) -> dict[str, Any]:
+    """Take the last trace of the other side's words in these chats from the disk; returns what was removed.
+
+    Call it when their consent is `own` by now: the ledger has masked the messages, and here go the copies of their
+    words in datasets, reports and the archive's own file. What `live.db` holds are ids, rules and the owner's side.
+    """
+    agreed = {consent.dialog_id for consent in Ledger(desk.archive).history() if consent.scope is Scope.CHAT}
+    learned = _unlearn(desk.home, agreed & set(dialog_ids), (Scope.CHAT,))
+    if any(desk.archive.count(dialog_id) for dialog_id in dialog_ids):
+        desk.archive.rewrite()
+    return learned
+
+
+def _unlearn(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope]) -> dict[str, Any]:
+    """Remove what was made of these chats under one of these scopes, and mark the adapters that learned it."""
+    dataset = _holds(home, dialog_ids, scopes)
     if dataset:
-        shutil.rmtree(desk.home.dataset)
-    unfinished = _remove_unfinished(desk.home)
-    stale = adapters.mark_stale(desk.home.adapters, dialog_id)
-    reports = _files(desk.home.reports) if dataset or stale else 0  # a report quotes what was said
+        shutil.rmtree(home.dataset)
+    stale = [each for each in adapters.every(home.adapters) if _inside(each.card, dialog_ids, scopes)]
+    for adapter in stale:
+        adapters.update(adapter, stale=True)
+    reports = _files(home.reports) if dataset or stale else 0  # a report quotes what was said
     if reports:
-        shutil.rmtree(desk.home.reports)
+        shutil.rmtree(home.reports)
     return {
-        "messages": desk.archive.forget(dialog_id),
-        **rows,
         "dataset": dataset,
-        "unfinished_trainings": unfinished,
+        "unfinished_trainings": _remove_unfinished(home) if dialog_ids else 0,
         "reports": reports,
-        "consent": consent,
-        "stale_adapters": stale,
+        "stale_adapters": [adapter.card.name for adapter in stale],
     }
 
 
-def _holds(home: Home, dialog_id: int) -> bool:
-    """Whether the dataset holds this chat; one that cannot be read is taken to."""
+def _inside(card: adapters.Card, dialog_ids: Collection[int], scopes: Collection[Scope]) -> bool:
+    return any(each in card.chats and card.scopes.get(str(each), Scope.CHAT) in scopes for each in dialog_ids)
+
+
+def _holds(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope]) -> bool:
+    """Whether the dataset holds one of these chats in such a scope; one that cannot be read is taken to."""
     if not home.dataset.exists():
         return False
     try:
-        return dialog_id in samples.read_card(home.dataset).chats
+        inside = samples.read_card(home.dataset).scopes
     except UserError:
         return True
+    return any(inside.get(str(dialog_id)) in scopes for dialog_id in dialog_ids)
 
 
 def _remove_unfinished(home: Home) -> int:

@@ -5,10 +5,14 @@ whose words are used. A record is the owner's own statement that they have it. S
 words, so the owner alone can grant it; scope `chat` says that the other person agreed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from data.archive import Archive
+from data import transcript
+from data.archive import Archive, Cursor
+from data.errors import ExitCode, UserError
+from data.message import Dialog, Message
 from data.transcript import Scope
 
 
@@ -23,6 +27,11 @@ class Consent:
     how: str
     revoked_at: datetime | None = None
 
+    def allows(self, messages: Iterable[Message]) -> list[Message]:
+        """These messages as they may be kept. Whatever writes a chat's messages into the archive asks here, in the
+        transaction that writes them."""
+        return transcript.within(messages, self.scope)
+
 
 class Ledger:
     """The records in an archive. Nothing is ever overwritten: a new grant revokes the old record and adds one."""
@@ -31,14 +40,24 @@ class Ledger:
         self._archive = archive
 
     def grant(self, dialog_id: int, scope: Scope, granted_by: str, how: str, now: datetime) -> Consent:
-        """Record a consent; it replaces an active one of this dialog."""
+        """Record a consent; it replaces an active one of this dialog. What the archive holds follows at once.
+
+        Scope `own` masks what the other side wrote; `archive.rewrite()`, outside of any transaction, then takes the
+        last trace from the disk. After `own`, scope `chat` has the whole history pulled again, over the marks.
+        """
         with self._archive.transaction():
+            before = self.last(dialog_id)
             self.revoke(dialog_id, now)
             self._archive.db.execute(
                 "INSERT INTO consents (dialog_id, scope, granted_at, granted_by, how) VALUES (?, ?, ?, ?, ?)",
                 (dialog_id, scope, now.timestamp(), granted_by, how),
             )
-        return Consent(dialog_id, scope, now, granted_by, how)
+            given = Consent(dialog_id, scope, now, granted_by, how)
+            if scope is Scope.OWN:
+                self._archive.save(given.allows(self._archive.messages(dialog_id)))
+            elif before and before.scope is Scope.OWN:
+                self._archive.set_cursor(dialog_id, Cursor())
+        return given
 
     def revoke(self, dialog_id: int, now: datetime) -> bool:
         """Take back the active consent of a dialog; returns whether there was one."""
@@ -54,12 +73,32 @@ class Ledger:
 
     def of(self, dialog_id: int) -> Consent | None:
         """The consent that counts for one dialog now, or None."""
-        return self.active().get(dialog_id)
+        last = self.last(dialog_id)
+        return last if last and last.revoked_at is None else None
+
+    def demand(self, dialog: Dialog) -> Consent:
+        """The consent that counts for this dialog now. Raises UserError (exit 7) when there is none."""
+        consent = self.of(dialog.id)
+        if consent is None:
+            raise UserError(
+                f"There is no consent on record for {dialog.title}, so it is not pulled.",
+                f"Your words alone: doppelgram consent grant {dialog.id} --scope own"
+                " (--scope chat when they have agreed)",
+                ExitCode.CONSENT,
+            )
+        return consent
+
+    def last(self, dialog_id: int) -> Consent | None:
+        """The newest record of one dialog, whether it still counts or not."""
+        return next(iter(self._select("WHERE dialog_id = ? ORDER BY id DESC LIMIT 1", dialog_id)), None)
 
     def history(self) -> list[Consent]:
         """Every record ever made, oldest first."""
+        return self._select("ORDER BY id")
+
+    def _select(self, which: str, *values: object) -> list[Consent]:
         rows = self._archive.db.execute(
-            "SELECT dialog_id, scope, granted_at, granted_by, how, revoked_at FROM consents ORDER BY id"
+            f"SELECT dialog_id, scope, granted_at, granted_by, how, revoked_at FROM consents {which}", values
         )
         return [
             Consent(dialog_id, Scope(scope), _moment(granted), by, how, None if revoked is None else _moment(revoked))

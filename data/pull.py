@@ -3,6 +3,9 @@
 The cursor of a dialog is saved in the same transaction as the page, so an interruption costs at most one page. A
 dialog that was pulled before is read from the top again for one page: that page brings what is new, and shows recent
 edits and deletions, in the one request that is needed anyway.
+
+Only what the chat's consent allows is kept, and that is asked again in the transaction of each page: a consent that
+another process took back or changed while the page was on its way ends the pull of that chat.
 """
 
 import asyncio
@@ -16,6 +19,7 @@ from telethon import TelegramClient, errors
 from telethon.tl import functions
 
 from data.archive import Archive, Cursor, Saved
+from data.consent import Consent, Ledger
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Message
 from data.telegram import readable_errors, to_message
@@ -83,11 +87,14 @@ class Puller:
     pace: Pace
     since: datetime | None = None
     report: Pulled = field(default_factory=Pulled)
+    _consent: Consent | None = field(default=None, init=False)
+    """What the dialog that is being pulled was allowed when that began."""
 
     async def pull(self, dialog: Dialog) -> None:
-        """Bring one dialog up to date."""
+        """Bring one dialog up to date. Raises UserError (exit 7) without a consent, or when it changes meanwhile."""
         if not dialog.with_a_person:
             raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats are pulled.")
+        self._consent = Ledger(self.archive).demand(dialog)
         cursor = self.archive.cursor(dialog.id)
         if cursor.resume_at:
             cursor = await self._descend(dialog, cursor)
@@ -104,7 +111,7 @@ class Puller:
                 self.report.deleted += self._drop_missing(dialog, page)
             if cursor.resume_at and page.ids[-1] <= cursor.newest + 1:
                 # New messages joined on to known ones, and below them the gap that `since` left is as it was.
-                self.report.add(self.archive.save(page.messages))
+                self._save(dialog, page)
                 self.archive.set_cursor(dialog.id, replace(cursor, newest=top, resume_newest=top))
                 self.watcher.page(dialog, len(page.messages))
                 return
@@ -122,7 +129,7 @@ class Puller:
 
     def _keep(self, dialog: Dialog, page: "_Page", cursor: Cursor, top: int, floor: int) -> Cursor:
         """Save a page with the cursor that follows from it."""
-        self.report.add(self.archive.save(page.messages))
+        self._save(dialog, page)
         if len(page.ids) < PAGE or page.ids[-1] <= floor + 1:
             after = Cursor(newest=top)
         else:
@@ -132,6 +139,24 @@ class Puller:
         self.archive.set_cursor(dialog.id, after)
         self.watcher.page(dialog, len(page.messages))
         return after
+
+    def _save(self, dialog: Dialog, page: "_Page") -> None:
+        """Save what the consent allows, as it stands in this very transaction."""
+        consent = Ledger(self.archive).of(dialog.id)
+        if consent is None:
+            raise UserError(
+                f"The consent for {dialog.title} was taken back meanwhile, so nothing more of it is pulled.",
+                "What was pulled before stays until: doppelgram forget CHAT",
+                ExitCode.CONSENT,
+            )
+        if consent != self._consent:
+            # The pages above were kept under another scope, and the grant may have moved the cursor.
+            raise UserError(
+                f"The consent for {dialog.title} was granted anew meanwhile.",
+                "Nothing is lost; pull the chat again.",
+                ExitCode.CONSENT,
+            )
+        self.report.add(self.archive.save(consent.allows(page.messages)))
 
     def _before_since(self, page: "_Page") -> bool:
         return self.since is not None and page.oldest < self.since

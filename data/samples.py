@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -123,7 +123,8 @@ def build(
     now: datetime,
     progress: Callable[[float], None] = lambda _: None,
 ) -> DatasetCard:
-    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none.
+    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none, or when one
+    ends meanwhile.
 
     `progress` is told the share, 0..1, of the windows that are written.
     """
@@ -154,13 +155,21 @@ def build(
         characters=tally.characters,
         split={name: len(by_split[name]) for name in SPLITS[:3]} | {"controls": files["controls"].count("\n")},
     )
+    # A consent that ends from now on waits for the dataset to be there, and then removes it.
+    with archive.transaction():
+        if _trainable(archive) != consents:
+            raise UserError("A consent changed while the dataset was made.", "Run: doppelgram build", ExitCode.CONSENT)
+        _write(folder, files, card)
+    return card
+
+
+def _write(folder: Path, files: Mapping[str, str], card: DatasetCard) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Without its card a half-written dataset is none: nobody takes it for the old one, or for what the old one held.
     (folder / "card.json").unlink(missing_ok=True)
     for name, text in files.items():
         write_private(folder / f"{name}.jsonl", text)
     write_private(folder / "card.json", json.dumps(asdict(card), indent=2) + "\n")
-    return card
 
 
 def _trainable(archive: Archive) -> dict[int, Consent]:
@@ -184,9 +193,9 @@ class _Window:
     """When its conversation began: what decides the split."""
 
 
-def _windows(archive: Archive, consents: Iterable[int], shape: Shape, tally: _Tally) -> Iterator[_Window]:
-    for dialog_id in consents:
-        messages = archive.messages(dialog_id)
+def _windows(archive: Archive, consents: Mapping[int, Consent], shape: Shape, tally: _Tally) -> Iterator[_Window]:
+    for dialog_id, consent in consents.items():
+        messages = consent.allows(archive.messages(dialog_id))  # windows are cut by what is shown
         tally.messages += len(messages)
         said = [message for message in messages if message.said]
         tally.dropped["empty"] += len(messages) - len(said)
@@ -245,6 +254,8 @@ def _controls(windows: Sequence[_Window], consents: dict[int, Consent], key: byt
     """
     newest: dict[int, list[_Window]] = defaultdict(list)
     for window in sorted(windows, key=lambda w: (w.began, w.messages[0].id), reverse=True):
+        if any(map(transcript.is_mark, window.messages)):  # pulled under scope `own`, and not again since
+            continue
         if consents[window.dialog_id].scope is Scope.CHAT and len(newest[window.dialog_id]) < CONTROL_WINDOWS:
             newest[window.dialog_id].append(window)
     size = {chat: sum(len(m.text) for w in mine for m in w.messages if not m.mine) for chat, mine in newest.items()}

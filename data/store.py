@@ -49,8 +49,8 @@ class Store:
         (busy, *_) = self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise UserError(
-                "It is removed, but its text still stands in the file's journal: another program reads it.",
-                "Stop that program and forget the chat again.",
+                "It is done, but the old text still stands in the file's journal: another program reads it.",
+                "Stop that program and run the same command again.",
             )
 
     def damage(self) -> str | None:

@@ -7,8 +7,8 @@ text and no contact can forge a turn.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -16,6 +16,9 @@ from data import conversation
 from data.message import Message
 from data.redact import Surrogates
 
+_MARK = re.compile(r"\[(?:short|middling|long) [a-z ]*text\]")
+_KIND = re.compile(r"\[(?:round video|voice \d+:\d\d|dice \d|\w+)")
+"""A placeholder without what may be somebody's words in it: a sticker's emoji, a file's name, a title."""
 _ESCAPED = re.compile(r"\\|\n|<(?=[|+])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 START_MARK = "<+>"
@@ -82,7 +85,7 @@ class Block:
 
 def of(messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: tzinfo = UTC) -> Transcript:
     """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown."""
-    said = [message for message in messages if message.said]
+    said = [message for message in within(messages, scope) if message.said]
     turns: list[Turn] = []
     last: datetime | None = None
     for burst in conversation.turns(said):
@@ -90,7 +93,7 @@ def of(messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: 
         turns.append(
             Turn(
                 mine=first.mine,
-                texts=tuple(_shown(message, scope, surrogates) for message in burst),
+                texts=tuple(surrogates.redact(message.said) for message in burst),
                 at=first.sent_at.astimezone(zone),
                 gap=first.sent_at - last if last else timedelta(0),
                 target=first.mine and not first.by_twin and not first.forwarded,
@@ -100,17 +103,34 @@ def of(messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: 
     return Transcript(tuple(turns))
 
 
-def _shown(message: Message, scope: Scope, surrogates: Surrogates) -> str:
-    if scope is Scope.OWN and not message.mine:
-        return _mark_of(message)
-    return surrogates.redact(message.said)
+def within(messages: Iterable[Message], scope: Scope) -> list[Message]:
+    """These messages as far as a consent's scope allows to keep them: all of them, or with the other side in marks."""
+    return [masked(message) if scope is Scope.OWN else message for message in messages]
+
+
+def masked(message: Message) -> Message:
+    """A message as scope `own` allows to keep it: the owner's own words, else a mark of length and kind in `media`.
+
+    A forward is somebody else's words, and so are a quote and the reactions. Doing it twice is doing it once, and a
+    transcript of masked messages is that of the messages themselves.
+    """
+    bare = replace(message, quote=None, reactions=None)
+    if (message.mine and not message.forwarded) or not message.said:
+        return bare
+    return replace(bare, text="", media=_mark_of(message))
+
+
+def is_mark(message: Message) -> bool:
+    """Whether a text was here that had to be masked."""
+    return not message.text and message.media is not None and _MARK.fullmatch(message.media) is not None
 
 
 def _mark_of(message: Message) -> str:
     """A neutral mark of a message's length and kind, which says nothing of what was in it."""
-    media = message.media or "[message]"
-    if media.startswith("[sticker"):
-        media = "[sticker]"  # its emoji is what they said
+    if is_mark(message):
+        return message.said
+    found = _KIND.match(message.media or "")
+    media = f"{found[0]}]" if found else "[message]"
     if not message.text:
         return media
     size = "short" if len(message.text) <= 20 else "long" if len(message.text) > 120 else "middling"

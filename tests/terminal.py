@@ -8,14 +8,23 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bot.livedb import LiveDb
+from bot.policy import Mode
+from bot.suggestion import State, Suggestions
+from data.archive import Archive
+from data.consent import Ledger
+from data.transcript import Scope
 from sandbox.server import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 60.0
+NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -134,3 +143,46 @@ async def ended(process: asyncio.subprocess.Process, stdin: str = "") -> Ended:
 def everything_in(folder: Path) -> bytes:
     """The bytes of all files of a folder, for looking what must not be in any of them."""
     return b"\0".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def agrees(terminal: Terminal, *contacts: int) -> bool:
+    """Whether the archive holds just what the server shows, as far as the consent allows."""
+    assert terminal.sandbox
+    with closing(Archive(terminal.home / "archive.db")) as archive:
+        return all(
+            [(m.mine, m.text) for m in archive.messages(each)]
+            == [
+                (line.mine, line.text if line.mine or _is_whole(archive, each) else "")
+                for line in terminal.sandbox.texts(each)
+            ]
+            for each in contacts
+        )
+
+
+def _is_whole(archive: Archive, contact: int) -> bool:
+    consent = Ledger(archive).of(contact)
+    return consent is not None and consent.scope is Scope.CHAT
+
+
+def suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED) -> int:
+    """A suggestion that waits, or was decided on."""
+    with closing(LiveDb(home / "live.db")) as live:
+        suggestions = Suggestions(live)
+        (upto,) = live.db.execute("SELECT coalesce(max(upto_id), 100000) + 1 FROM suggestions").fetchone()
+        made = suggestions.add(
+            dialog_id=dialog_id,
+            upto_id=upto,
+            attempt=0,
+            mode=Mode.ASK,
+            texts=[text],
+            confidence=None,
+            outcome="pass",
+            reasons=[],
+            adapter="test",
+            now=NOW,
+        )
+        moved = suggestions.move(made, State.OFFERED, NOW, surface="review")
+        assert moved
+        if state is not State.OFFERED:
+            assert suggestions.move(moved, state, NOW, surface="terminal")
+        return made.id

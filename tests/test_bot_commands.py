@@ -8,7 +8,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,17 +17,13 @@ import pytest_asyncio
 from bot.commands import privacy
 from bot.home import LOCKS, Home
 from bot.livedb import LiveDb
-from bot.policy import Mode
 from bot.suggestion import State, Suggestions
 from bot.unlock import OFFERS
-from data.archive import Archive
 from data.errors import UserError
 from sandbox.box import Post
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, BRUNO, CARLA, small_town
-from tests.terminal import Terminal, ended, everything_in, until
-
-NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
+from tests.terminal import Terminal, agrees, ended, everything_in, suggest, until
 
 
 @pytest_asyncio.fixture
@@ -43,17 +39,6 @@ async def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     shell = Terminal(tmp_path, sandbox)
     (await shell.login()).ok()
     return shell
-
-
-def agrees(terminal: Terminal, *contacts: int) -> bool:
-    """Whether the archive holds just what the server shows."""
-    assert terminal.sandbox
-    with closing(Archive(terminal.home / "archive.db")) as archive:
-        return all(
-            [(m.mine, m.text) for m in archive.messages(each)]
-            == [(line.mine, line.text) for line in terminal.sandbox.texts(each)]
-            for each in contacts
-        )
 
 
 def chatter(sandbox: Sandbox, count: int, text: str = "and then {}") -> None:
@@ -231,8 +216,8 @@ async def test_forget_leaves_no_word_of_the_chat_in_any_file(terminal: Terminal,
     (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
     (await terminal("pull", "--all")).ok()
     (await terminal("build")).ok()
-    _suggest(terminal.home, ALMA, "about zebrawood-live")
-    _suggest(terminal.home, BRUNO, "about bruno")
+    suggest(terminal.home, ALMA, "about zebrawood-live")
+    suggest(terminal.home, BRUNO, "about bruno")
     assert b"zebrawood" in everything_in(terminal.home)
     planned = (await terminal("forget", "Alma Reyes", "--json")).ok().json
     assert planned["removed"]["messages"] == 730
@@ -253,7 +238,7 @@ async def test_wipe_leaves_nothing_and_ends_the_login_on_the_server(terminal: Te
     (await terminal("pull", "--all")).ok()
     (await terminal("build")).ok()
     (await terminal("chats", "set", "Carla", "--mode", "draft")).ok()
-    _suggest(terminal.home, CARLA, "hi")
+    suggest(terminal.home, CARLA, "hi")
     (terminal.home / "holiday.jpg").write_bytes(b"not ours")
     (await terminal("wipe")).failed(2)
     assert (terminal.home / "archive.db").exists()
@@ -314,7 +299,7 @@ async def test_wipe_refuses_while_another_command_has_the_login(terminal: Termin
 async def test_revoking_cancels_what_waits_and_switches_off_at_once(terminal: Terminal) -> None:
     (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
     (await terminal("chats", "set", "Alma Reyes", "--mode", "ask")).ok()
-    _suggest(terminal.home, ALMA, "on my way")
+    suggest(terminal.home, ALMA, "on my way")
     assert (await terminal("status", "--json")).json["pending"] == 1
     assert (await terminal("consent", "revoke", "Alma Reyes", "--json")).ok().json["cancelled"] == 1
     status = (await terminal("status", "--json")).json
@@ -323,14 +308,14 @@ async def test_revoking_cancels_what_waits_and_switches_off_at_once(terminal: Te
 
 async def test_twenty_decisions_with_four_in_five_accepted_unlock_auto(terminal: Terminal) -> None:
     for number in range(OFFERS):
-        _suggest(terminal.home, ALMA, f"reply {number}", State.APPROVED if number % 5 else State.SKIPPED)
+        suggest(terminal.home, ALMA, f"reply {number}", State.APPROVED if number % 5 else State.SKIPPED)
     (await terminal("chats", "set", "Alma Reyes", "--mode", "auto")).ok()
-    _suggest(terminal.home, ALMA, "one more", State.SKIPPED)
+    suggest(terminal.home, ALMA, "one more", State.SKIPPED)
     (await terminal("chats", "set", "Alma Reyes", "--mode", "auto")).failed(1)
 
 
 async def test_review_by_flags(terminal: Terminal) -> None:
-    numbers = [_suggest(terminal.home, each, f"hello {each}") for each in (ALMA, BRUNO, CARLA)]
+    numbers = [suggest(terminal.home, each, f"hello {each}") for each in (ALMA, BRUNO, CARLA)]
     rows = (await terminal("review", "--json")).ok().json
     assert (rows[0]["id"], rows[0]["chat"], rows[0]["texts"]) == (numbers[0], "Alma Reyes", [f"hello {ALMA}"])
     assert (await terminal("review", "--approve", str(numbers[0]), "--json")).ok().json["decision"] == "approved"
@@ -349,27 +334,3 @@ async def test_try_and_run_need_the_other_sides_consent(terminal: Terminal) -> N
     (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
     assert "--scope chat" in (await terminal("try", "Alma Reyes", "hi")).failed(7).err
     assert "people only" in (await terminal("try", "Weather", "hi")).failed(1).err
-
-
-def _suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED) -> int:
-    """A suggestion that waits, or was decided on."""
-    with closing(LiveDb(home / "live.db")) as live:
-        suggestions = Suggestions(live)
-        (upto,) = live.db.execute("SELECT coalesce(max(upto_id), 100000) + 1 FROM suggestions").fetchone()
-        made = suggestions.add(
-            dialog_id=dialog_id,
-            upto_id=upto,
-            attempt=0,
-            mode=Mode.ASK,
-            texts=[text],
-            confidence=None,
-            outcome="pass",
-            reasons=[],
-            adapter="test",
-            now=NOW,
-        )
-        moved = suggestions.move(made, State.OFFERED, NOW, surface="review")
-        assert moved
-        if state is not State.OFFERED:
-            assert suggestions.move(moved, state, NOW, surface="terminal")
-        return made.id

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from data.archive import Archive
+from data.archive import Archive, Cursor
 from data.consent import Consent, Ledger
+from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind, Message
 from data.transcript import Scope
 
 MONDAY = datetime(2024, 3, 4, 9, 0, tzinfo=UTC)
@@ -63,6 +65,58 @@ def test_a_new_grant_ends_the_old_one_and_both_stay_on_record(ledger: Ledger) ->
         (Scope.OWN, FRIDAY, None),
     ]
     assert ledger.of(1) == Consent(1, Scope.OWN, FRIDAY, "me", "command")
+
+
+def talk(archive: Archive, dialog_id: int = 1) -> None:
+    archive.save(
+        Message(dialog_id, n, n % 2 == 0, MONDAY, "mine" if n % 2 == 0 else f"zebrawood {n}", reactions="😀1")
+        for n in range(1, 300)
+    )
+    archive.set_cursor(dialog_id, Cursor(299))
+
+
+@pytest.mark.parametrize("between", ["nothing", "a revocation"])
+def test_a_narrower_consent_masks_what_lies_there_and_a_rewrite_leaves_no_trace(
+    archive: Archive, ledger: Ledger, tmp_path: Path, between: str
+) -> None:
+    ledger.grant(1, Scope.CHAT, "Anna", "yes", MONDAY)
+    talk(archive)
+    talk(archive, 2)
+    if between == "a revocation":
+        ledger.revoke(1, TUESDAY)
+    ledger.grant(1, Scope.OWN, "me", "command", TUESDAY)
+    archive.rewrite()
+    assert {message.said for message in archive.messages(1)} == {"mine", "[short text]"}
+    assert {message.reactions for message in archive.messages(1)} == {None}
+    archive.forget(2)  # the other chat was left as it is, so it must go before the bytes are looked at
+    assert b"zebrawood" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert archive.cursor(1) == Cursor(299), "and nothing has to be pulled again"
+
+
+@pytest.mark.parametrize("between", ["nothing", "a revocation"])
+def test_a_wider_consent_has_the_history_pulled_again_and_an_equal_one_has_not(
+    archive: Archive, ledger: Ledger, between: str
+) -> None:
+    ledger.grant(1, Scope.OWN, "me", "command", MONDAY)
+    talk(archive)
+    if between == "a revocation":
+        ledger.revoke(1, TUESDAY)
+    ledger.grant(1, Scope.CHAT, "Anna", "yes", TUESDAY)
+    assert archive.cursor(1) == Cursor()
+    archive.set_cursor(1, Cursor(299))
+    ledger.grant(1, Scope.CHAT, "Anna", "yes", FRIDAY)
+    assert archive.cursor(1) == Cursor(299)
+
+
+def test_a_demand_is_met_by_a_record_that_counts_and_by_nothing_else(ledger: Ledger) -> None:
+    anna = Dialog(1, Kind.PRIVATE, "Anna")
+    given = ledger.grant(1, Scope.OWN, "me", "command", MONDAY)
+    assert ledger.demand(anna) == given
+    ledger.revoke(1, TUESDAY)
+    assert ledger.last(1) == Consent(1, Scope.OWN, MONDAY, "me", "command", TUESDAY)
+    with pytest.raises(UserError) as refused:
+        ledger.demand(anna)
+    assert refused.value.code is ExitCode.CONSENT
 
 
 def test_each_chat_has_its_own_consent(ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from data.archive import Archive
+from data.archive import Archive, Cursor
+from data.consent import Ledger
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind, Message
 from data.pull import PAGE, Pace, Puller
 from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
+from data.transcript import Scope
 from sandbox.box import Post
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, BRUNO, CARLA, small_town
@@ -45,6 +47,7 @@ class Scene:
     sandbox: Sandbox
     client: Any
     archive: Archive
+    path: Path
     dialogs: dict[int, Dialog]
     written: int = 0
 
@@ -53,6 +56,11 @@ class Scene:
         for dialog_id in ids:
             await puller.pull(self.dialogs[dialog_id])
         return puller.report
+
+    def allow(self, *ids: int, scope: Scope = Scope.CHAT) -> None:
+        """Record a consent."""
+        for dialog_id in ids:
+            Ledger(self.archive).grant(dialog_id, scope, "test", "test", datetime.now(UTC))
 
     def agrees(self, dialog_id: int) -> bool:
         """Whether the archive holds what the server shows, text by text, side by side."""
@@ -92,9 +100,12 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         async with connect(login) as client:
             await log_in_by_code(client, f"+{town.owner.phone}", code)
             dialogs = await dialogs_of(client)
-            with contextlib.closing(Archive(tmp_path / "archive.db")) as archive:
+            archive_file = tmp_path / "archive.db"
+            with contextlib.closing(Archive(archive_file)) as archive:
                 archive.save_dialogs(dialogs)
-                yield Scene(sandbox, client, archive, {dialog.id: dialog for dialog in dialogs})
+                opened = Scene(sandbox, client, archive, archive_file, {dialog.id: dialog for dialog in dialogs})
+                opened.allow(ALMA, BRUNO, CARLA)
+                yield opened
         assert not sandbox.failures
 
 
@@ -246,3 +257,96 @@ async def test_what_the_twin_wrote_stays_marked_over_a_pull(scene: Scene) -> Non
 async def test_times_are_utc_and_aware(scene: Scene) -> None:
     await scene.pull(CARLA)
     assert {message.sent_at.tzinfo for message in scene.archive.messages(CARLA)} == {UTC}
+
+
+# --- what the consent allows
+
+
+async def changed_in_flight(scene: Scene, pages: int, change: Callable[[Ledger], object]) -> UserError:
+    """Pull Alma while another process changes the ledger, after so many pages and with the next on its way."""
+    scene.write(3 * PAGE)
+    for _ in range(pages):
+        scene.sandbox.faults.hold_answer("GetHistory").release()
+    hold = scene.sandbox.faults.hold_answer("GetHistory")
+    pulling = asyncio.create_task(scene.pull(ALMA))
+    await hold.reached.wait()
+    with contextlib.closing(Archive(scene.path)) as other:
+        change(Ledger(other))
+    hold.release()
+    with pytest.raises(UserError) as refused:
+        await pulling
+    assert scene.sandbox.journal.calls["GetHistoryRequest"] == pages + 1, "and nothing more is asked for"
+    return refused.value
+
+
+async def test_without_a_consent_nothing_is_asked_for(scene: Scene) -> None:
+    Ledger(scene.archive).revoke(ALMA, datetime.now(UTC))
+    with pytest.raises(UserError) as refused:
+        await scene.pull(ALMA)
+    assert refused.value.code is ExitCode.CONSENT
+    assert scene.sandbox.journal.calls["GetHistoryRequest"] == 0
+
+
+@pytest.mark.parametrize("pages", [0, 1, 3])
+async def test_a_page_that_is_on_its_way_when_the_consent_ends_is_not_kept(scene: Scene, pages: int) -> None:
+    error = await changed_in_flight(scene, pages, lambda ledger: ledger.revoke(ALMA, datetime.now(UTC)))
+    assert (error.code, "taken back meanwhile" in error.message) == (ExitCode.CONSENT, True)
+    assert scene.archive.count(ALMA) == pages * PAGE
+
+
+async def test_a_chat_that_is_forgotten_while_it_is_pulled_stays_forgotten(scene: Scene) -> None:
+    def forget(ledger: Ledger) -> None:
+        ledger.revoke(ALMA, datetime.now(UTC))
+        with contextlib.closing(Archive(scene.path)) as other:
+            other.forget(ALMA)
+
+    assert (await changed_in_flight(scene, 2, forget)).code is ExitCode.CONSENT
+    assert (scene.archive.count(ALMA), scene.archive.cursor(ALMA), scene.archive.dialog(ALMA)) == (0, Cursor(), None)
+
+
+async def test_a_consent_that_becomes_narrower_during_a_pull_leaves_no_text_of_the_other_side(scene: Scene) -> None:
+    def narrow(ledger: Ledger) -> None:
+        ledger.grant(ALMA, Scope.OWN, "test", "test", datetime.now(UTC))
+
+    assert "pull the chat again" in (await changed_in_flight(scene, 2, narrow)).hint
+    assert scene.archive.count(ALMA) == 2 * PAGE
+    await scene.pull(ALMA)
+    assert scene.archive.count(ALMA) == 430
+    assert not any(message.text for message in scene.archive.messages(ALMA) if not message.mine)
+
+
+async def test_a_consent_that_becomes_wider_during_a_pull_has_all_of_it_pulled_again(scene: Scene) -> None:
+    scene.allow(ALMA, scope=Scope.OWN)
+
+    def widen(ledger: Ledger) -> None:
+        ledger.grant(ALMA, Scope.CHAT, "test", "test", datetime.now(UTC))
+
+    assert "pull the chat again" in (await changed_in_flight(scene, 2, widen)).hint
+    await scene.pull(ALMA)
+    assert scene.agrees(ALMA)
+
+
+async def test_under_scope_own_the_other_side_is_kept_as_marks_and_an_edit_of_theirs_too(scene: Scene) -> None:
+    scene.allow(BRUNO, scope=Scope.OWN)
+    await scene.pull(BRUNO)
+    theirs = [message for message in scene.archive.messages(BRUNO) if not message.mine]
+    await scene.sandbox.edit(theirs[0].id, "what I really meant is a much longer zebrawood")
+    await scene.pull(BRUNO)
+    kept = scene.archive.messages(BRUNO)
+    assert {message.text for message in kept if not message.mine} == {""}
+    assert next(message.media for message in kept if message.id == theirs[0].id) == "[middling text]"
+    own = [line.text for line in scene.sandbox.texts(BRUNO) if line.mine]
+    assert [message.text for message in kept if message.mine] == own
+    assert b"zebrawood" not in b"".join(path.read_bytes() for path in scene.path.parent.glob("archive.db*"))
+
+
+async def test_after_a_wider_consent_the_next_pull_brings_the_texts_over_the_marks(scene: Scene) -> None:
+    scene.write(2 * PAGE)
+    scene.allow(ALMA, scope=Scope.OWN)
+    await scene.pull(ALMA)
+    assert not scene.agrees(ALMA)
+    scene.allow(ALMA)
+    report = await scene.pull(ALMA)
+    assert (report.new, report.requests) == (0, 4)
+    assert scene.agrees(ALMA)
+    assert (await scene.pull(ALMA)).requests == 1

@@ -4,6 +4,7 @@ import json
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -109,6 +110,52 @@ def test_scope_own_leaves_no_word_of_the_other_side_in_any_file(archive: Archive
     assert "my words" in written
     assert "zebrawood" not in written
     assert samples.read(tmp_path / "dataset", "controls") == [], "and nobody's words serve as control"
+
+
+def test_a_masked_archive_gives_the_dataset_of_the_archive_it_was_masked_from(archive: Archive, tmp_path: Path) -> None:
+    # One long conversation of long and short texts: where its windows end shows which lengths were counted.
+    agree(archive, ANN, Scope.OWN)
+    said = say(archive, ANN, 120, per_talk=59, text=lambda n: f"line {n} " + "word " * (n * 7 % 90))
+    archive.save(
+        [replace(said[6], forwarded=True), replace(said[9], forwarded=True), replace(said[12], media="[sticker 😀]")]
+    )
+    small = Shape(window=400)
+    build(archive, tmp_path / "whole", small)
+    archive.save(map(transcript.masked, archive.messages(ANN)))
+    build(archive, tmp_path / "masked", small)
+    for name in SPLITS:
+        path = f"{name}.jsonl"
+        assert (tmp_path / "masked" / path).read_bytes() == (tmp_path / "whole" / path).read_bytes()
+    assert samples.read(tmp_path / "masked", "train")
+
+
+def test_marks_that_were_not_pulled_again_are_nobodys_words_to_compare_with(archive: Archive, tmp_path: Path) -> None:
+    say(archive, ANN, 60)
+    agree(archive, ANN, Scope.OWN)
+    agree(archive, ANN, Scope.CHAT)
+    build(archive, tmp_path / "dataset")
+    assert samples.read(tmp_path / "dataset", "controls") == []
+
+
+@pytest.mark.parametrize("change", ["revoked", "narrower"])
+def test_a_consent_that_changes_while_the_dataset_is_made_is_obeyed(
+    archive: Archive, tmp_path: Path, change: str
+) -> None:
+    say(archive, ANN, 60)
+    say(archive, BEN, 60)
+    agree(archive, ANN)
+    agree(archive, BEN)
+
+    def meanwhile(share: float) -> None:
+        if share == 0.0:
+            with closing(Archive(tmp_path / "archive.db")) as other:
+                ledger = Ledger(other)
+                _ = ledger.revoke(ANN, NOW) if change == "revoked" else agree(other, ANN, Scope.OWN)
+
+    with pytest.raises(UserError, match="changed while") as refused:
+        samples.build(archive, KEY, tmp_path / "dataset", Shape(), NOW, meanwhile)
+    assert refused.value.code is ExitCode.CONSENT
+    assert not (tmp_path / "dataset").exists()
 
 
 def test_every_message_is_kept_or_dropped_for_a_reason(archive: Archive, tmp_path: Path) -> None:

@@ -147,6 +147,36 @@ def test_scope_own_shows_the_kind_of_a_picture_but_not_the_emoji_of_a_sticker(me
     assert of(message("", media=media, mine=True), scope=Scope.OWN).turns[0].texts == (media,)
 
 
+placeholders = st.sampled_from(
+    [None, "[photo]", "[sticker 😀]", "[sticker]", "[voice 0:12]", "[round video]", "[dice 6]", "[place]", "[file]"]
+)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(nasty, placeholders, st.booleans(), st.booleans())
+def test_a_masked_message_shows_the_same_and_masking_it_again_changes_nothing(
+    text: str, media: str | None, is_mine: bool, forwarded: bool
+) -> None:
+    said = message(text, media=media, mine=is_mine, forwarded=forwarded, quote="their words", reactions="😀1")
+    once = transcript.masked(said)
+    assert transcript.masked(once) == once
+    assert of(once, scope=Scope.OWN) == of(said, scope=Scope.OWN)
+    assert (once.quote, once.reactions) == (None, None), "they are somebody else's"
+    assert once.text == (text if is_mine and not forwarded else "")
+    assert is_mine or transcript.is_mark(once) is bool(text)
+
+
+@pytest.mark.parametrize(("media", "mark"), [("[file will.pdf]", "[file]"), ("[title zebrawood club]", "[title]")])
+def test_a_mark_keeps_nothing_of_a_placeholder_but_its_kind(media: str, mark: str) -> None:
+    assert transcript.masked(message("", media=media)).media == mark
+    assert transcript.masked(message("a text", media=media)).media == f"[short {mark[1:-1]} and text]"
+
+
+def test_what_the_owner_forwards_is_somebody_elses_and_a_mark_under_scope_own() -> None:
+    shown = of(message("their secret", mine=True, forwarded=True), message("look", 1, mine=True), scope=Scope.OWN)
+    assert [turn.texts for turn in shown.turns] == [("[short text]",), ("look",)]
+
+
 def test_scope_own_keeps_the_owners_words_and_tells_lengths_apart() -> None:
     texts = of(
         message("a" * 20),

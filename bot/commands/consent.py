@@ -1,12 +1,17 @@
 """consent grant, revoke, list: who allowed what."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from bot import show
 from bot.commands.options import Chat, Chats, Json
 from data.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+    from data.message import Dialog
+    from data.transcript import Scope
 
 app = typer.Typer(help="Who allowed what: without a record nothing is pulled or learned.", no_args_is_help=True)
 OWN_HOW = "only the owner's own words are kept"
@@ -25,12 +30,8 @@ def grant(
     as_json: Json = False,
 ) -> None:
     """Record a consent. It is your own statement that you have it."""
-    from bot import account
-    from bot.chats import find
     from bot.desk import Desk
-    from data.consent import Ledger
     from data.transcript import Scope
-    from training.adapter import mark_stale
 
     wanted = Scope(scope)
     if bool(chats) == every:
@@ -44,38 +45,62 @@ def grant(
             ExitCode.USAGE,
         )
     with Desk.open() as desk:
-        ledger, owner = Ledger(desk.archive), account.owner_of(desk.archive)
-        active = ledger.active()
-        if chats:
-            chosen = list({found.id: found for chat in chats if (found := find(desk.archive, chat))}.values())
-            for dialog in chosen:
-                if not dialog.with_a_person:
-                    raise UserError(
-                        f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats can be allowed."
-                    )
-        else:
-            chosen = [each for each in desk.archive.dialogs() if each.with_a_person and each.id not in active]
-        for dialog in chosen:
-            ledger.grant(
-                dialog.id,
-                wanted,
-                owner.name if owner else "owner",
-                how or (OWN_HOW if wanted is Scope.OWN else CHAT_HOW),
-                desk.now,
-            )
-        # An adapter that learned the other side's words may no longer be used when only the owner's are allowed.
-        stale = [
-            name
-            for dialog in chosen
-            if wanted is Scope.OWN and dialog.id in active and active[dialog.id].scope is Scope.CHAT
-            for name in mark_stale(desk.home.adapters, dialog.id)
-        ]
+        chosen = _chosen(desk, chats)
+        report = _grant(desk, chosen, wanted, how or (OWN_HOW if wanted is Scope.OWN else CHAT_HOW))
     if as_json:
-        show.data({"granted": [each.id for each in chosen], "scope": scope, "stale_adapters": stale})
+        show.data({"granted": [each.id for each in chosen], "scope": scope, **report})
         return
     what = "the whole chat" if wanted is Scope.CHAT else "only your own words"
     names = show.plain(chosen[0].title) if len(chosen) == 1 else f"{len(chosen)} chats"
     show.say(f"{names}: {what} may be used. Next: doppelgram pull --all", "green")
+    if again := report["pull_again"]:
+        ids = " ".join(map(str, again))
+        show.say(f"What they wrote until now lies here as marks; to have the texts: doppelgram pull {ids}")
+    if report["masked"]:
+        show.say("What they wrote lies here as marks of length and kind now, and the chat is off.")
+    if report["dataset"]:
+        show.say("The dataset held their words and is removed. Next: doppelgram build")
+    if stale := report["stale_adapters"]:
+        show.say(f"Stale now, because it was trained on their words: {', '.join(stale)}. Next: doppelgram train")
+
+
+def _chosen(desk: "Desk", names: list[str] | None) -> "list[Dialog]":
+    """The chats of these names; without names every person's without a record."""
+    from bot.chats import find
+    from data.consent import Ledger
+
+    if not names:
+        active = Ledger(desk.archive).active()
+        return [each for each in desk.archive.dialogs() if each.with_a_person and each.id not in active]
+    chosen = list({found.id: found for name in names if (found := find(desk.archive, name))}.values())
+    for dialog in chosen:
+        if not dialog.with_a_person:
+            raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats can be allowed.")
+    return chosen
+
+
+def _grant(desk: "Desk", chosen: "list[Dialog]", scope: "Scope", how: str) -> dict[str, Any]:
+    """Record the consents; returns what follows from those that are narrower or wider than before."""
+    from bot import account, erase, progress
+    from bot.silence import silence
+    from data.consent import Ledger
+    from data.transcript import Scope
+
+    ledger, owner = Ledger(desk.archive), account.owner_of(desk.archive)
+    before = {each.dialog_id: each.scope for each in ledger.history()}
+    changed = [each.id for each in chosen if before.get(each.id, scope) is not scope]
+    with progress.bar("consent") as bar:
+        for done, dialog in enumerate(chosen):
+            bar.at(done / len(chosen), dialog.title)
+            if scope is Scope.OWN and dialog.id in changed:
+                silence(desk.live, dialog.id, desk.now)
+            ledger.grant(dialog.id, scope, owner.name if owner else "owner", how, desk.now)
+        held = [each for each in changed if desk.archive.count(each)]
+        if scope is Scope.CHAT:
+            return {"pull_again": held, "masked": [], "dataset": False, "stale_adapters": []}
+        bar.at(1.0, "leaving no trace")
+        learned = erase.narrow(desk, [each.id for each in chosen])
+    return {"pull_again": [], "masked": held, **learned}
 
 
 @app.command()

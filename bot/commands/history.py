@@ -78,12 +78,7 @@ def _demand_consent(desk: "Desk", dialog: "Dialog") -> None:
 
     if not dialog.with_a_person:
         raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats are pulled.")
-    if Ledger(desk.archive).of(dialog.id) is None:
-        raise UserError(
-            f"There is no consent on record for {dialog.title}, so it is not pulled.",
-            f"Your words alone: doppelgram consent grant {dialog.id} --scope own (--scope chat when they have agreed)",
-            ExitCode.CONSENT,
-        )
+    Ledger(desk.archive).demand(dialog)
 
 
 async def _pull(desk: "Desk", names: list[str], since: datetime | None, dry_run: bool) -> dict[str, Any]:
@@ -118,7 +113,13 @@ async def _pull(desk: "Desk", names: list[str], since: datetime | None, dry_run:
             puller.report.skipped_without_consent = skipped
             for done, dialog in enumerate(chosen):
                 watcher.begin(dialog, done)
-                await puller.pull(dialog)
+                try:
+                    await puller.pull(dialog)
+                except UserError as error:
+                    if names or error.code is not ExitCode.CONSENT:
+                        raise
+                    bar.note(f"{error.message} The other chats go on.")  # it was taken back meanwhile
+                    puller.report.skipped_without_consent += 1
         return _report(puller.report, asyncio.get_running_loop().time() - began)
 
 
