@@ -83,16 +83,21 @@ class Live:
     async def _on_message(self, event: Any) -> None:
         if event.out and event.chat_id == self.owner.user_id:
             await self.commands(event.message)
-        elif message := await self._heard(event):
-            if message.mine:
-                self.twin.own(message)
-            else:
-                self.twin.incoming(message)
-            self._wake.set()
+        elif dialog := await self._chat_of(event):
+            # A consent that another process takes back ends before this message or after it, never in between.
+            with self.twin.archive.transaction():
+                if message := self._heard(dialog, event):
+                    if message.mine:
+                        self.twin.own(message)
+                    else:
+                        self.twin.incoming(message)
+                    self._wake.set()
 
     async def _on_edit(self, event: Any) -> None:
-        if message := await self._heard(event):
-            self.twin.edited(message)
+        if dialog := await self._chat_of(event):
+            with self.twin.archive.transaction():
+                if message := self._heard(dialog, event):
+                    self.twin.edited(message)
 
     async def _on_delete(self, event: Any) -> None:
         if event.chat_id is None:
@@ -108,14 +113,18 @@ class Live:
             # Sending empties the box too, and its message may come a moment later.
             asyncio.get_running_loop().call_later(2, self.twin.draft_cleared, update.peer.user_id)
 
-    async def _heard(self, event: Any) -> Message | None:
-        """The message, if this chat is one the twin listens to, and it is not history that Telethon brings again."""
+    async def _chat_of(self, event: Any) -> Dialog | None:
+        """The private chat that this happened in."""
         if not event.is_private:
             return None
         dialog = self.twin.archive.dialog(event.chat_id)
         if dialog is None:
             dialog = to_dialog(await event.get_chat())
             self.twin.archive.save_dialogs([dialog])
+        return dialog
+
+    def _heard(self, dialog: Dialog, event: Any) -> Message | None:
+        """The message, if this chat is one the twin listens to, and it is not history that Telethon brings again."""
         since = self.twin.inbox.watched_since(dialog.id)
         if not self.twin.listens_to(dialog) or since is None or event.message.id <= since:
             return None
@@ -194,15 +203,18 @@ class Live:
             self.twin.emit("trouble", error=type(error).__name__)
             await asyncio.sleep(1)
             return
-        there = archive.recent(dialog.id)
-        since = inbox.watched_since(dialog.id)
-        if since is None:  # never pulled before: all of it is history; read once more for what came meanwhile
-            inbox.watch(dialog.id, max((m.id for m in there), default=0))
-            return
-        for message in there:
-            if message.id > since and message.id not in known:
-                self.twin.found(message)
-        self.twin.deleted(message_id for message_id in known if archive.message(dialog.id, message_id) is None)
+        with archive.transaction():  # what another process forgets or masks meanwhile is not written again
+            if not self.twin.listens_to(dialog):
+                return
+            there = archive.recent(dialog.id)
+            since = inbox.watched_since(dialog.id)
+            if since is None:  # never pulled before: all of it is history; read once more for what came meanwhile
+                inbox.watch(dialog.id, max((m.id for m in there), default=0))
+                return
+            for message in there:
+                if message.id > since and message.id not in known:
+                    self.twin.found(message)
+            self.twin.deleted(message_id for message_id in known if archive.message(dialog.id, message_id) is None)
         self._watched.add(dialog.id)
         self.twin.emit("watching", dialog=dialog.id)
 

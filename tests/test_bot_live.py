@@ -1,5 +1,8 @@
 """The live client against a real server: answered once, in the right chat, whatever the network does."""
 
+import sqlite3
+from typing import Any
+
 import pytest
 
 from bot.policy import Mode
@@ -52,6 +55,55 @@ async def test_without_a_consent_for_the_whole_chat_nothing_is_said_or_kept(hous
     assert house.delivered() == []
     with house.archive() as archive:
         assert archive.count(anna.id) == 0
+
+
+async def test_a_chat_that_became_narrower_is_kept_as_marks_and_its_events_are_not_kept(house: Household) -> None:
+    anna, boris = person(house), person(house, 1)
+    house.allow(anna.id, Mode.ASK)
+    house.allow(boris.id, Mode.ASK)
+    async with house.running():
+        known = await house.sandbox.say(anna.id, house.owner_id, "an early zebrawood")
+        await house.heard("offered")
+        with house.archive() as archive:
+            assert archive.message(anna.id, known).text == "an early zebrawood"
+            Ledger(archive).grant(anna.id, Scope.OWN, "test", "test", now())
+            before = archive.messages(anna.id)
+        await house.sandbox.say(anna.id, house.owner_id, "a late zebrawood")
+        await house.sandbox.edit(known, "a zebrawood that was corrected")
+        await house.sandbox.say(boris.id, house.owner_id, "hello")
+        await house.heard("offered", dialog=boris.id)
+    with house.archive() as archive:
+        assert archive.messages(anna.id) == before
+        assert not any("zebrawood" in message.text for message in before)
+
+
+async def test_no_consent_ends_between_the_look_at_it_and_the_writing(
+    house: Household, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    refused = []
+
+    def emit(event: str, **fields: Any) -> None:
+        Household.emit(house, event, **fields)
+        if event == "incoming":
+            with house.archive() as archive:
+                archive.db.execute("PRAGMA busy_timeout = 0")
+                try:
+                    Ledger(archive).revoke(anna.id, now())
+                except sqlite3.OperationalError:
+                    refused.append(fields["message"])
+
+    monkeypatch.setattr(house, "emit", emit)
+    async with house.running():
+        live = await house.sandbox.say(anna.id, house.owner_id, "while it runs")
+        await house.heard("incoming")
+    away = await house.sandbox.say(anna.id, house.owner_id, "while it was away")
+    missed = house.sandbox.faults.hold("GetDifference")  # so that the reading of history finds it, and no event
+    async with house.running():
+        await house.heard("incoming")
+        missed.release()
+    assert refused == [live, away]
 
 
 async def test_revoking_the_consent_silences_a_running_twin(house: Household) -> None:
