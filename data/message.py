@@ -69,8 +69,8 @@ class Message:
     reply_to: int | None = None
     edited_at: datetime | None = None
     media: str | None = None
-    """A placeholder such as `[photo]`, or None for plain text. A caption stays in `text`. Of what consent `own` does not
-    let us keep, a mark such as `[short text]` stands here, and `text` is empty."""
+    """A placeholder such as `[photo]`, or None for plain text. A caption stays in `text`. Of what consent `own`
+    does not let us keep, a mark such as `[short text]` stands here, and `text` is empty."""
     forwarded: bool = False
     sender_id: int | None = None
     """Who wrote it, in a group; None in a private chat, where `mine` says it, and for a hidden sender."""
