@@ -6,6 +6,7 @@ in a thread that may be left behind, so that Ctrl-C works while a question is op
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import termios
 import threading
@@ -31,6 +32,15 @@ def line(question: str, flag: str, *, hidden: bool = False) -> str:
     if not answer:
         raise UserError(f"{question}: no answer on standard input.", f"Give it {flag}.", ExitCode.USAGE)
     return answer.strip()
+
+
+def lines(question: str, flag: str) -> Iterator[str]:
+    """One answer after another: at a terminal until an empty one, elsewhere each line that is not empty, to the end."""
+    if at_terminal():
+        yield from iter(lambda: line(question, flag), "")
+        return
+    given = itertools.chain((line(question, flag),), sys.stdin)  # no line at all is an error, as for one answer
+    yield from (answer for each in given if (answer := each.strip()))
 
 
 async def line_async(question: str, flag: str, *, hidden: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""train and evaluate as a person runs them: processes over a home folder, with the real small model."""
+"""build, train, evaluate and try as a person runs them: processes over a home folder, with the real small model."""
 
 import asyncio
 import json
@@ -39,6 +39,7 @@ def shell(tmp_path: Path) -> Terminal:
         "DOPPELGRAM_MODEL__BASE": "smollm2",
         "DOPPELGRAM_MODEL__CACHE": str(models.MODELS),
         "DOPPELGRAM_MODEL__MAX_TOKENS": "8",
+        "DOPPELGRAM_MODEL__CANDIDATES": "1",
         "DOPPELGRAM_MODEL__THREADS": "1",
     }
     return Terminal(tmp_path, settings=settings)
@@ -133,3 +134,17 @@ async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer
     shown = (await shell("build")).ok()
     assert "estimated" in shown.err
     assert not (shell.path / "empty").exists(), "nothing is unpacked for it"
+
+
+async def test_try_answers_each_line_of_a_pipe_and_ends_well_at_its_end(shell: Terminal) -> None:
+    with closing(Archive(shell.home / "archive.db")) as archive:
+        archive.save_dialogs([Dialog(1, Kind.PRIVATE, "Alma Reyes")])
+    asked = ["are you there?", "shall I bring bread?"]
+    lines = f"{asked[0]}\n\n{asked[1]}"
+    shown = (await shell("try", "Alma Reyes", stdin=lines)).ok()
+    assert shown.err.count("confidence") >= 2
+    assert "empty line" not in shown.err, "nobody is at a terminal"
+    answered = (await shell("try", "Alma Reyes", "--json", stdin=lines)).ok().json
+    assert list(dict.fromkeys(row["asked"] for row in answered["suggestions"])) == asked
+    assert answered["seconds"] > 0
+    assert "TEXT" in (await shell("try", "Alma Reyes")).failed(2).err

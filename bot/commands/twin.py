@@ -12,6 +12,8 @@ from bot.commands.options import Chat, Json
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.desk import Desk
     from bot.respond import Proposal, Responder
     from data.message import Dialog
@@ -27,8 +29,6 @@ def try_out(
     from bot.chats import find
     from bot.desk import Desk
 
-    if text is None and as_json:
-        raise UserError("--json answers one message.", "Give it as TEXT.", ExitCode.USAGE)
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
         demand_chat_consent(desk, dialog)
@@ -39,12 +39,20 @@ def try_out(
         responder, adapter = speaker.responder(desk, desk.archive)
         if not adapter:
             show.say("No adapter is there yet: this is the untuned base.")
-        if text is not None:
-            _once(desk, responder, dialog, text, as_json)
-            return
-        show.say(f"Write as {show.plain(dialog.title)}; an empty line ends it.")
-        while said := ask.line(show.plain(dialog.title), "as TEXT"):
-            _once(desk, responder, dialog, said, as_json=False)
+        if text is None and ask.at_terminal():
+            show.say(f"Write as {show.plain(dialog.title)}; an empty line ends it.")
+        rows: list[dict[str, Any]] = []
+        seconds = 0.0
+        for asked in (text,) if text is not None else ask.lines(show.plain(dialog.title), "as TEXT"):
+            began = time.perf_counter()
+            proposals = _proposals(desk, responder, dialog, asked)
+            took = time.perf_counter() - began
+            seconds += took
+            rows += [_row(asked, each) for each in proposals]
+            if not as_json:
+                _show(proposals, took)
+    if as_json:
+        show.data({"suggestions": rows, "seconds": round(seconds, 3)})
 
 
 def demand_chat_consent(desk: "Desk", dialog: "Dialog") -> None:
@@ -63,18 +71,16 @@ def demand_chat_consent(desk: "Desk", dialog: "Dialog") -> None:
         )
 
 
-def _once(desk: "Desk", responder: "Responder", dialog: "Dialog", text: str, as_json: bool) -> None:
+def _proposals(desk: "Desk", responder: "Responder", dialog: "Dialog", text: str) -> "Sequence[Proposal]":
     from data.message import Message
 
-    began = time.perf_counter()
     newest = max((message.id for message in desk.archive.recent(dialog.id, 1)), default=0)
     asked = Message(dialog.id, newest + 1, False, desk.now, text)
     context = responder.context(dialog.id, [asked])
-    proposals = responder.propose(context, desk.settings.train.seed) if context else []
-    seconds = time.perf_counter() - began
-    if as_json:
-        show.data({"suggestions": [_row(each) for each in proposals], "seconds": round(seconds, 3)})
-        return
+    return responder.propose(context, desk.settings.train.seed) if context else []
+
+
+def _show(proposals: "Sequence[Proposal]", seconds: float) -> None:
     for each in proposals:
         sure = "no confidence" if each.confidence is None else f"confidence {each.confidence:.2f}, uncalibrated"
         for said in each.texts:
@@ -83,8 +89,9 @@ def _once(desk: "Desk", responder: "Responder", dialog: "Dialog", text: str, as_
     show.say(f"  {seconds:.1f} s")
 
 
-def _row(proposal: "Proposal") -> dict[str, Any]:
+def _row(asked: str, proposal: "Proposal") -> dict[str, Any]:
     return {
+        "asked": asked,
         "texts": proposal.texts,
         "confidence": proposal.confidence,
         "verdict": proposal.verdict.outcome,
