@@ -42,6 +42,20 @@ class TelegramSettings(Group):
     server_key: str | None = Field(None, description="its RSA public key, PKCS#1 PEM (\\n for line ends)")
     test_dc: bool = Field(False, description="use Telegram's own test servers")
 
+    @field_validator("server_key")
+    @classmethod
+    def _a_key(cls, text: str | None) -> str | None:
+        """Found out later, a key that is none looks like a server that is not there."""
+        if text is None:
+            return None
+        import rsa
+
+        try:
+            rsa.PublicKey.load_pkcs1(text.replace("\\n", "\n").encode())
+        except Exception:  # each damage has a class of its own, some of another package's
+            raise ValueError("not an RSA public key; it begins with -----BEGIN RSA PUBLIC KEY-----") from None
+        return text
+
 
 class ModelSettings(Group):
     """The base model and how it answers."""

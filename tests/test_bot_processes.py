@@ -167,6 +167,7 @@ async def test_a_second_factor_is_asked_for_and_a_wrong_key_is_no_server(tmp_pat
         calls = await server("calls")
         refused = (await wrong("login", "--phone", server.hello["owner"]["phone"], stdin="12345\n")).failed(1)
         assert "cannot be reached" in refused.err
+        assert "DOPPELGRAM_TELEGRAM__SERVER_KEY" in refused.err
         assert await server("calls") == calls, "nothing is asked of a server that cannot prove who it is"
 
 

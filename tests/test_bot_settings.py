@@ -9,6 +9,7 @@ from bot import settings
 from data.errors import ExitCode, UserError
 
 ROOT = Path(__file__).resolve().parents[1]
+BEGIN, END = "-----BEGIN RSA PUBLIC KEY-----", "-----END RSA PUBLIC KEY-----"
 HEAD = """# Settings of doppelgram. Copy this file to .env and take the # away from what you set.
 # A flag beats the environment, which beats .env, which beats config.toml in the home folder.
 # To write this file anew after a change of bot/settings.py: python -m tests.test_bot_settings > .env.example
@@ -127,6 +128,9 @@ def test_a_wrong_value_is_named_and_never_shown(monkeypatch: pytest.MonkeyPatch)
         ("DOPPELGRAM_LIVE__QUIET_HOURS", "late"),
         ("DOPPELGRAM_LIVE__QUIET_HOURS", "23:00"),
         ("DOPPELGRAM_MODEL__QUANTIZATION", "int3"),
+        ("DOPPELGRAM_TELEGRAM__SERVER_KEY", "/etc/keys/server.pem"),
+        ("DOPPELGRAM_TELEGRAM__SERVER_KEY", f"{BEGIN}\\nMIIB\\n{END}"),
+        ("DOPPELGRAM_TELEGRAM__SERVER_KEY", f"{BEGIN}\\nnot base64!\\n{END}"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_at_once(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:

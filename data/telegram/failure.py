@@ -47,6 +47,11 @@ def explain(error: BaseException) -> UserError | None:
                 "Give it in international form: --phone +15551234567",
                 ExitCode.NOT_LOGGED_IN,
             )
+        case ConnectionError() if "auth_key" in str(error):  # Telethon's word for a server that could not prove itself
+            return UserError(
+                "Telegram cannot be reached: there is a server, but no secure connection could be agreed on.",
+                "Probably DOPPELGRAM_TELEGRAM__SERVER_KEY is not that server's key; if it is not set, try again later.",
+            )
         case ConnectionError() | asyncio.TimeoutError() | asyncio.IncompleteReadError():
             return UserError(
                 "Telegram cannot be reached.", "Check the network, then run it again: nothing is lost.", ExitCode.ERROR
