@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import signal
-from contextlib import closing
+import sys
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -121,12 +123,42 @@ async def test_a_dataset_too_small_to_hold_anything_out_has_every_key_and_a_sent
     assert "too small" in evaluated.ok().out
 
 
-async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer(shell: Terminal) -> None:
-    mine = ["yep yep", "omg yes pls", "i know hehe"]
+def one_chat(shell: Terminal, *mine: str) -> None:
+    """The archive holds a chat with these messages of the owner's."""
     with closing(Archive(shell.home / "archive.db")) as archive:
         archive.save_dialogs([Dialog(1, Kind.PRIVATE, "Alma Reyes")])
         said = ((False, "hey are you around later?"), *((True, text) for text in mine))
         archive.save([Message(1, n, own, models.NOON, text) for n, (own, text) in enumerate(said, start=1)])
+
+
+def everything(screen: int) -> bytes:
+    """What is written to a terminal, until nobody has it open any more."""
+    seen = b""
+    with suppress(OSError):  # how Linux says so
+        while part := os.read(screen, 65536):
+            seen += part
+    os.close(screen)
+    return seen
+
+
+async def test_build_shows_a_bar_at_a_terminal_and_none_elsewhere(shell: Terminal) -> None:
+    one_chat(shell, "yep yep")
+    quiet = (await shell("build")).ok().err
+    assert "writing the dataset" not in quiet
+    assert "counting tokens" not in quiet
+    seen, terminal = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "build"), cwd=shell.path, env=shell.environment, stderr=terminal
+    )
+    os.close(terminal)
+    shown = await asyncio.wait_for(asyncio.to_thread(everything, seen), PATIENCE)
+    assert await process.wait() == 0
+    assert b"counting tokens" in shown
+
+
+async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer(shell: Terminal) -> None:
+    mine = ["yep yep", "omg yes pls", "i know hehe"]
+    one_chat(shell, *mine)
     report = (await shell("build", "--json")).ok().json
     assert report["tokens"] == sum(len(models.tokenizer()(t, add_special_tokens=False).input_ids) for t in mine)
     assert report["tokens_estimated"] is None
@@ -137,8 +169,7 @@ async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer
 
 
 async def test_try_answers_each_line_of_a_pipe_and_ends_well_at_its_end(shell: Terminal) -> None:
-    with closing(Archive(shell.home / "archive.db")) as archive:
-        archive.save_dialogs([Dialog(1, Kind.PRIVATE, "Alma Reyes")])
+    one_chat(shell, "yep yep")
     asked = ["are you there?", "shall I bring bread?"]
     lines = f"{asked[0]}\n\n{asked[1]}"
     shown = (await shell("try", "Alma Reyes", stdin=lines)).ok()

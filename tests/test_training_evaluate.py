@@ -55,6 +55,20 @@ def test_the_base_is_the_untuned_model(tuned: LanguageModel) -> None:
     )
 
 
+def test_an_evaluation_says_how_far_it_is(tuned: LanguageModel) -> None:
+    shares: list[float] = []
+    compared = evaluate.compare(tuned, models.windows(20), progress=shares.append)
+    assert shares == sorted(shares)
+    assert (len(shares) > 2, shares[-1]) == (True, 1.0)
+    shares.clear()
+    evaluate.own_gain(tuned, compared, [wordy(dialog) for dialog in range(4)], progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+    shares.clear()
+    samples = models.windows(2)
+    confidence.measure(Generator(tuned), "none", compared.adapter, samples, max_tokens=2, progress=shares.append)
+    assert shares == [0.5, 1.0]
+
+
 def test_a_turns_mean_is_over_its_text_and_its_format(tuned: LanguageModel) -> None:
     (scored,) = evaluate.held_out(tuned, [Sample(7, models.chat(((False, "hm"), (True, "ok then"))))])
     total = scored.text_nll + scored.format_nll
