@@ -23,3 +23,13 @@ class Topic:
     def id(self) -> int:
         """The id of its first message."""
         return self.start.ids[self.start.peer]
+
+
+def within(post: Post, start: Post, *, general: bool) -> bool:
+    """Whether a message was said in the topic that begins with `start`, or in answer to it. In a forum (`general`) the
+    very first message stands for General, where whatever is in no other topic stands."""
+    if post is start:
+        return False
+    if general and start.ids.get(start.peer) == GENERAL:
+        return post.topic is None
+    return start in (post.topic, post.reply_to)

@@ -126,6 +126,11 @@ class Town:
         chat = self.chats.get(peer)
         return chat is not None and chat.broadcast
 
+    def is_forum(self, peer: int) -> bool:
+        """Whether a marked id is that of a supergroup with topics."""
+        chat = self.chats.get(peer)
+        return chat is not None and chat.forum
+
     def readers(self, sender: int, peer: int) -> list[int]:
         """Whose boxes a message goes into, the sender's first."""
         if peer >= 0:

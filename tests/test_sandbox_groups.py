@@ -144,6 +144,7 @@ async def test_a_topic_can_be_read_alone_written_into_renamed_and_opened(sandbox
     await client.get_dialogs()
     ears = Ears(client, events.NewMessage())
     assert [m.text async for m in client.iter_messages(FORUM, reply_to=2)] == ["me!", "who bakes?"]
+    assert [m.text async for m in client.iter_messages(FORUM, reply_to=GENERAL)] == ["so excited"]
     sent = await client.send_message(FORUM, "apple or plum?", reply_to=2)
     assert (sent.reply_to.forum_topic, sent.reply_to.reply_to_msg_id) == (True, 2)
     forum = sandbox.town.chats[FORUM]

@@ -8,6 +8,7 @@ from sandbox.box import Post
 from sandbox.call import Call, moment
 from sandbox.media import media_of
 from sandbox.rules.history import found, page
+from sandbox.topic import within
 
 
 def search(call: Call, request: functions.messages.SearchRequest) -> Any:
@@ -22,7 +23,7 @@ def search(call: Call, request: functions.messages.SearchRequest) -> Any:
     def fits(post: Post) -> bool:
         if sender is not None and post.sender != sender:
             return False
-        if start is not None and (post is start or start not in (post.topic, post.reply_to)):
+        if start is not None and not within(post, start, general=call.town.is_forum(peer)):
             return False
         return words in post.text.lower() and of_kind(post, request.filter)
 

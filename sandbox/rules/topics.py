@@ -1,19 +1,17 @@
 """Topics of forums: their list, their messages, opening and changing one. core.telegram.org/api/forum."""
 
-from bisect import bisect_left
 from datetime import datetime
 from typing import Any
 
 from telethon.tl import functions, types
 
 from sandbox import membership
-from sandbox.box import Box, Post
 from sandbox.call import Call, moment
 from sandbox.people import Chat
 from sandbox.refusal import bad
 from sandbox.rules.history import found, page
 from sandbox.rules.sending import check_may_write, use_random_id
-from sandbox.topic import COLOR, GENERAL, Topic
+from sandbox.topic import COLOR, GENERAL, Topic, within
 
 PAGE = 100
 
@@ -59,15 +57,9 @@ def get_replies(call: Call, request: functions.messages.GetRepliesRequest) -> An
     start = box.posts.get(request.msg_id)
     if start is None:
         raise bad("MSG_ID_INVALID")
-    ids = in_topic(box, peer, start)
+    general = call.town.is_forum(peer)
+    ids = [i for i in box.by_peer.get(peer, []) if within(box.posts[i], start, general=general)]
     return found(call, peer, box, page(box, ids, request, moment(request.offset_date)), len(ids))
-
-
-def in_topic(box: Box, peer: int, start: Post) -> list[int]:
-    """The ids of what was said under a topic or message, oldest first."""
-    ids = box.by_peer.get(peer, [])
-    later = ids[bisect_left(ids, start.ids[box.owner]) + 1 :]
-    return [i for i in later if start in (box.posts[i].topic, box.posts[i].reply_to)]
 
 
 def _forum(call: Call, given: Any) -> Chat:
