@@ -21,6 +21,7 @@ GOOD = Evidence(
     modes={ANNA: "draft", BEN: "ask", CLEO: "auto"},
     sent=[(BEN, 1, "yes"), (CLEO, 2, "on my way"), (CLEO, 3, "yes")],
     outcomes={(ANNA, 101): "suggested", (BEN, 102): "suggested", (CLEO, 103): "suggested", (CLEO, 104): None},
+    by_hand=frozenset({1, 2}),
     unsure=0,
     drafted=1,
 )
@@ -46,10 +47,18 @@ def test_an_evening_without_fault_keeps_every_promise() -> None:
     [
         ({"delivered": [*GOOD.delivered, (BEN, 1, "yes")]}, "delivered once"),
         ({"delivered": [(BEN, 1, "yes"), *GOOD.delivered], "sent": [(BEN, 1, "yes"), *GOOD.sent]}, "delivered once"),
-        ({"delivered": [*GOOD.delivered[:2], (BEN, 3, "yes")]}, "delivered once"),
+        ({"delivered": [*GOOD.delivered[:2], (BEN, 3, "yes")], "by_hand": frozenset({1, 2, 3})}, "delivered once"),
         ({"delivered": GOOD.delivered[:2]}, "delivered once"),
-        ({"delivered": [*GOOD.delivered, (ANNA, 4, "no")], "sent": [*GOOD.sent, (ANNA, 4, "no")]}, "but a draft"),
-        ({"delivered": [*GOOD.delivered, (DORA, 4, "no")], "sent": [*GOOD.sent, (DORA, 4, "no")]}, "never answered"),
+        ({"delivered": [*GOOD.delivered, (ANNA, 4, "no")], "sent": [*GOOD.sent, (ANNA, 4, "no")]}, "had decided"),
+        ({"by_hand": frozenset({2})}, "had decided"),
+        (
+            {
+                "delivered": [*GOOD.delivered, (DORA, 4, "no")],
+                "sent": [*GOOD.sent, (DORA, 4, "no")],
+                "by_hand": frozenset({1, 2, 4}),
+            },
+            "never answered",
+        ),
         ({"unsure": 1}, "below the confidence"),
         ({"outcomes": {**GOOD.outcomes, (BEN, 102): None}}, "one outcome"),
         ({"outcomes": {key: value for key, value in GOOD.outcomes.items() if key != (BEN, 102)}}, "one outcome"),

@@ -37,6 +37,8 @@ class Evidence:
     """The same from the outbox."""
     outcomes: dict[tuple[int, int], str | None]
     """What became of each message in the inbox."""
+    by_hand: frozenset[int]
+    """The random ids of what a person approved or edited in the terminal."""
     unsure: int
     """Suggestions that went out by themselves below the threshold."""
     drafted: int
@@ -47,6 +49,10 @@ def gather(town: TownHall, home: Home, evening: Evening) -> Evidence:
     live = LiveDb(home.live)
     try:
         sent = live.db.execute("SELECT dialog_id, random_id, text FROM outbox WHERE state = 'sent'").fetchall()
+        by_hand = live.db.execute(
+            "SELECT random_id FROM outbox JOIN suggestions ON suggestions.id = suggestion_id"
+            " WHERE suggestions.surface = 'terminal'"
+        ).fetchall()
         inbox = live.db.execute("SELECT dialog_id, message_id, outcome FROM inbox").fetchall()
         (unsure,) = live.db.execute(
             "SELECT count(*) FROM suggestions WHERE surface = 'auto' AND (confidence IS NULL OR confidence < 0.5)"
@@ -62,6 +68,7 @@ def gather(town: TownHall, home: Home, evening: Evening) -> Evidence:
         modes=evening.modes,
         sent=[(row[0], row[1], row[2]) for row in sent],
         outcomes={(row[0], row[1]): row[2] for row in inbox},
+        by_hand=frozenset(row[0] for row in by_hand),
         unsure=unsure,
         drafted=evening.tally["drafted"],
     )
@@ -74,13 +81,15 @@ def kept(seen: Evidence) -> list[Promise]:
 
 def _kept(seen: Evidence) -> Iterator[Promise]:
     peers = {peer for peer, *_ in seen.delivered}
-    drafts = {dialog_id for dialog_id, mode in seen.modes.items() if mode == "draft"}
     once = max(Counter(random_id for _, random_id, _ in seen.delivered).values(), default=1) == 1
     yield Promise(
         "each message was delivered once, to the chat it was meant for",
         once and sorted(seen.delivered, key=repr) == sorted(seen.sent, key=repr),
     )
-    yield Promise("the chat in draft got nothing but a draft", not peers & drafts)
+    yield Promise(
+        "the chats in draft and ask got nothing that nobody had decided on",
+        all(seen.modes.get(peer) == "auto" or random_id in seen.by_hand for peer, random_id, _ in seen.delivered),
+    )
     yield Promise(
         "chats that are off, bots and groups were never answered", peers <= seen.modes.keys() - set(seen.silent)
     )
