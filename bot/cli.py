@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from bot import show
-from bot.commands import account, chats, check, consent, history, learning, privacy, review, twin
+from bot.commands import account, chats, check, consent, history, importing, learning, privacy, review, twin
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
 
@@ -24,7 +24,7 @@ STOPPED = "Stopped. Run the same command to go on."
 
 VERBS = (
     *("status", "demo"),
-    *("doctor", "login", "chats", "consent", "pull", "build", "train", "evaluate", "try"),
+    *("doctor", "login", "chats", "consent", "pull", "import", "build", "train", "evaluate", "try"),
     *("run", "review", "pause", "resume", "log", "adapters"),
     *("forget", "logout", "wipe"),
 )
@@ -56,6 +56,7 @@ app.command(rich_help_panel=ROAD)(account.login)
 app.add_typer(chats.app, name="chats", rich_help_panel=ROAD)
 app.add_typer(consent.app, name="consent", rich_help_panel=ROAD)
 app.command(rich_help_panel=ROAD)(history.pull)
+app.command("import", rich_help_panel=ROAD)(importing.import_file)
 app.command(rich_help_panel=ROAD)(history.build)
 app.command(rich_help_panel=ROAD)(learning.train)
 app.command(rich_help_panel=ROAD)(learning.evaluate)

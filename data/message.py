@@ -46,6 +46,12 @@ class Dialog:
         """Whether a living person is on the other side: the only kind that is pulled, trained on or answered."""
         return self.kind is Kind.PRIVATE and self.id not in SERVICE_ACCOUNTS
 
+    @property
+    def may_be_kept(self) -> bool:
+        """Whether its history may lie in the archive, with a consent: people and groups of them, and one's own notes;
+        no machines, no channels, nothing protected."""
+        return (self.with_a_person or self.kind in (Kind.GROUP, Kind.SELF)) and not self.protected
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
