@@ -1,27 +1,32 @@
 """Is this machine ready? One check a line, each failure with the one thing that mends it. Nothing is changed here."""
 
+import asyncio
 import contextlib
 import importlib.util
 import shutil
 import socket
 import sqlite3
 import stat
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import account
 from bot import settings as knobs
 from bot.desk import Desk
 from data.errors import UserError
+from data.telegram.client import REACH_SECONDS, TELEGRAM, clock_ahead
 from training import base as bases
 
 NEEDED_BYTES = 2 << 30
 """Free space below which a training or a download is likely to fail."""
-REACH_SECONDS = 5.0
-TELEGRAM = ("149.154.167.51", 443)
-"""Telegram's data centre 2, which Telethon asks first."""
+EARLIEST_YEAR = 2024
+CLOCK_SECONDS = 30
+GPU_FIX = "Run nvidia-smi and mend the driver."
+CLOCK_FIX = "Set this machine's clock, best by NTP."
 TELEMETRY = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 
@@ -95,13 +100,41 @@ def _server(desk: Desk) -> Check:
         server = account.server_of(desk.settings)
     except UserError as error:
         return Check("server", False, error.message, error.hint)
-    place = (server.host, server.port) if server else TELEGRAM
+    place = (server.host, server.port) if server else TELEGRAM[:2]
     try:
         with socket.create_connection(place, timeout=REACH_SECONDS):
             return Check("server", True, f"{place[0]}:{place[1]} answers")
     except OSError as error:
         why = error.strerror or type(error).__name__
         return Check("server", False, f"{place[0]}:{place[1]}: {why}", "Check the network and the firewall.")
+
+
+def _clock(desk: Desk) -> Check:
+    """Quiet hours, expiry and the order of messages go by this machine's clock."""
+    if datetime.now(UTC).year < EARLIEST_YEAR:
+        return Check("clock", False, f"it is {datetime.now(UTC):%Y} here", CLOCK_FIX)
+    if desk.settings.api_id is None:
+        return Check("clock", True, "not compared before the settings are there")
+    try:
+        ahead = asyncio.run(clock_ahead(account.server_of(desk.settings)))
+    except UserError as error:
+        return Check("clock", False, f"not compared: {error.message}", error.hint)
+    near = abs(ahead) <= CLOCK_SECONDS
+    way = "behind" if ahead > 0 else "ahead of"
+    return Check("clock", near, "right" if near else f"{abs(ahead)} s {way} the server's", CLOCK_FIX)
+
+
+def _gpu(_desk: Desk) -> Check:
+    """Whether there is one to train on: none is no failure."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Check("gpu", True, "none: training and replies run on the CPU")
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    asked = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    names = "; ".join(asked.stdout.split("\n")).strip("; ")
+    return Check(
+        "gpu", asked.returncode == 0, names or "its driver does not answer", "Run nvidia-smi and mend the driver."
+    )
 
 
 def _disk(desk: Desk) -> Check:
@@ -165,11 +198,13 @@ CHECKS: tuple[Callable[[Desk], Check], ...] = (
     _home,
     _settings,
     _server,
+    _clock,
     _login,
     _disk,
     _archive,
     _live,
     _packages,
+    _gpu,
     _model,
     _telemetry,
 )

@@ -44,6 +44,8 @@ class Faults:
 
     latency: float = 0.0
     """Seconds that every request is on its way: each is answered so much later, and none waits for another."""
+    clock_ahead: int = 0
+    """Seconds by which the server's clock differs from this machine's, as the key exchange tells it."""
     _before: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _after: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _update_delay: float = 0.0

@@ -38,8 +38,9 @@ class HandshakeError(Exception):
 class Handshake:
     """One exchange on one connection. `step` takes the client's message and gives the answer; then `key` is set."""
 
-    def __init__(self, private_key: rsa.PrivateKey) -> None:
+    def __init__(self, private_key: rsa.PrivateKey, clock_ahead: int = 0) -> None:
         self.key: bytes | None = None
+        self._clock_ahead = clock_ahead
         self._private_key = private_key
         self._nonce = 0
         self._server_nonce = 0
@@ -82,7 +83,7 @@ class Handshake:
                 g=GENERATOR,
                 dh_prime=to_bytes(PRIME),
                 g_a=to_bytes(pow(GENERATOR, self._secret, PRIME)),
-                server_time=int(time.time()),
+                server_time=int(time.time()) + self._clock_ahead,
             )
         )
         plain = sha1(answer).digest() + answer

@@ -9,16 +9,24 @@ import pytest
 from pydantic import SecretStr
 
 from bot import doctor
+from bot.demo.town import TownHall
 from bot.desk import Desk
-from bot.doctor import Check
+from bot.doctor import GPU_FIX, Check
 from bot.home import Home
 from bot.settings import ModelSettings, Settings, TelegramSettings
 
 
+@pytest.fixture(scope="module")
+def town() -> Iterator[TownHall]:
+    with TownHall(invented=True) as running:
+        yield running
+
+
 @pytest.fixture
-def listening() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+def server(town: TownHall) -> Iterator[TelegramSettings]:
+    there = town.sandbox
+    yield TelegramSettings(server=there.address, server_dc=there.dc, server_key=there.public_key)
+    there.faults.clock_ahead = 0
 
 
 def examine(path: Path, **settings: Any) -> dict[str, Check]:
@@ -27,8 +35,8 @@ def examine(path: Path, **settings: Any) -> dict[str, Check]:
     return {check.name: check for check in doctor.examine(Desk(made, Home.at(path)))}
 
 
-def test_a_ready_machine_passes_every_check(tmp_path: Path, listening: str) -> None:
-    checks = examine(tmp_path / "home", telegram=TelegramSettings(server=listening))
+def test_a_ready_machine_passes_every_check(tmp_path: Path, server: TelegramSettings) -> None:
+    checks = examine(tmp_path / "home", telegram=server)
     assert [check for check in checks.values() if not check.ok] == []
 
 
@@ -48,31 +56,55 @@ def test_a_server_that_does_not_answer_is_found_out_quickly(tmp_path: Path) -> N
     assert address in checks["server"].detail
 
 
-def test_files_that_others_can_read_are_named(tmp_path: Path, listening: str) -> None:
+@pytest.mark.parametrize(("ahead", "words"), [(3600, "behind the server"), (-3600, "ahead of the server")])
+def test_a_clock_that_differs_from_the_servers_is_found(
+    tmp_path: Path, town: TownHall, server: TelegramSettings, ahead: int, words: str
+) -> None:
+    assert examine(tmp_path / "home", telegram=server)["clock"].detail == "right"
+    town.sandbox.faults.clock_ahead = ahead
+    check = examine(tmp_path / "home", telegram=server)["clock"]
+    assert not check.ok
+    assert words in check.detail
+    assert "NTP" in check.fix
+
+
+def test_without_a_gpu_training_runs_on_the_cpu_and_with_one_it_is_named(
+    tmp_path: Path, server: TelegramSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "CPU" in examine(tmp_path / "home", telegram=server)["gpu"].detail
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'NVIDIA Test, 24576 MiB'\n")
+    tool.chmod(0o755)
+    assert examine(tmp_path / "home", telegram=server)["gpu"] == Check("gpu", True, "NVIDIA Test, 24576 MiB", GPU_FIX)
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert not examine(tmp_path / "home", telegram=server)["gpu"].ok
+
+
+def test_files_that_others_can_read_are_named(tmp_path: Path, server: TelegramSettings) -> None:
     home = Home.at(tmp_path / "home")
     home.key()
     home.dataset.mkdir(mode=0o700)
     (home.dataset / "train.jsonl").touch(mode=0o600)
     (home.dataset / "train.jsonl").chmod(0o640)
-    check = examine(home.path, telegram=TelegramSettings(server=listening))["home folder"]
+    check = examine(home.path, telegram=server)["home folder"]
     assert not check.ok
     assert "train.jsonl" in check.detail
     assert "chmod" in check.fix
 
 
 @pytest.mark.parametrize(("file", "name"), [("archive", "archive"), ("live", "live store"), ("session", "login")])
-def test_a_damaged_store_is_found(tmp_path: Path, listening: str, file: str, name: str) -> None:
+def test_a_damaged_store_is_found(tmp_path: Path, server: TelegramSettings, file: str, name: str) -> None:
     home = Home.at(tmp_path / "home")
     getattr(home, file).touch(mode=0o600)
     getattr(home, file).write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)
-    check = examine(home.path, telegram=TelegramSettings(server=listening))[name]
+    check = examine(home.path, telegram=server)[name]
     assert not check.ok
     assert check.fix
 
 
-def test_a_base_model_that_is_not_there_is_found(tmp_path: Path, listening: str) -> None:
+def test_a_base_model_that_is_not_there_is_found(tmp_path: Path, server: TelegramSettings) -> None:
     (tmp_path / "model").mkdir()
-    server = TelegramSettings(server=listening)
     checks = examine(tmp_path / "home", telegram=server, model=ModelSettings(base=str(tmp_path / "model")))
     assert not checks["base model"].ok
     (tmp_path / "model" / "model.safetensors").touch()
@@ -80,10 +112,10 @@ def test_a_base_model_that_is_not_there_is_found(tmp_path: Path, listening: str)
     assert checks["base model"].ok
 
 
-def test_telemetry_of_the_libraries_is_off(tmp_path: Path, listening: str) -> None:
-    assert examine(tmp_path / "home", telegram=TelegramSettings(server=listening))["telemetry"].ok
+def test_telemetry_of_the_libraries_is_off(tmp_path: Path, server: TelegramSettings) -> None:
+    assert examine(tmp_path / "home", telegram=server)["telemetry"].ok
 
 
-def test_no_check_shows_the_api_hash(tmp_path: Path, listening: str) -> None:
-    checks = examine(tmp_path / "home", telegram=TelegramSettings(server=listening))
+def test_no_check_shows_the_api_hash(tmp_path: Path, server: TelegramSettings) -> None:
+    checks = examine(tmp_path / "home", telegram=server)
     assert not any("s3cr3t" in f"{check}" for check in checks.values())

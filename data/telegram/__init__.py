@@ -3,7 +3,7 @@
 The server is a value (`Server`): Telegram itself, its test data centres, or any MTProto server of the same schema.
 """
 
-from data.telegram.client import TEST_SERVERS, Client, Login, Server, connect
+from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahead, connect
 from data.telegram.failure import explain, readable_errors
 from data.telegram.login import Owner, log_in_by_code, log_in_by_qr, log_out, owner_of
 from data.telegram.values import dialogs_of, to_dialog, to_message
@@ -14,6 +14,7 @@ __all__ = [
     "Login",
     "Owner",
     "Server",
+    "clock_ahead",
     "connect",
     "dialogs_of",
     "explain",

@@ -1,6 +1,8 @@
 """A connection to Telegram, or to any other MTProto server: nothing beyond this file can tell which one it is."""
 
+import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,6 +10,9 @@ from pathlib import Path
 
 from telethon import TelegramClient
 from telethon.crypto import rsa
+from telethon.network import MTProtoPlainSender
+from telethon.network.authenticator import do_authentication
+from telethon.network.connection import ConnectionTcpFull
 from telethon.sessions import SQLiteSession
 
 from data.telegram.failure import readable_errors
@@ -27,6 +32,11 @@ TEST_SERVERS = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
 """Telegram's test data centres, from core.telegram.org/api/auth#test-accounts and my.telegram.org."""
 
 
+TELEGRAM = ("149.154.167.51", 443, 2)
+"""The data centre that Telethon asks first."""
+REACH_SECONDS = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """Which account: the application's own api id and hash, where the session file lies, and the server."""
@@ -35,6 +45,24 @@ class Login:
     api_hash: str
     session: Path
     server: Server | None = None
+
+
+async def clock_ahead(server: Server | None) -> int:
+    """Seconds by which the server's clock is ahead of this machine's, from the key exchange that begins every login.
+    Nobody has to be logged in. Raises UserError, also when the server's key is not the one we were given."""
+    where = server or Server(*TELEGRAM)
+    if where.key:
+        rsa.add_key(where.key, old=False)
+    silent: dict[str, logging.Logger] = defaultdict(lambda: logging.getLogger("telethon"))
+    connection = ConnectionTcpFull(where.host, where.port, where.dc, loggers=silent)
+    with readable_errors():
+        await connection.connect(timeout=REACH_SECONDS)
+        try:
+            exchange = do_authentication(MTProtoPlainSender(connection, loggers=silent))
+            _, ahead = await asyncio.wait_for(exchange, REACH_SECONDS)
+        finally:
+            await connection.disconnect()
+    return int(ahead)
 
 
 class Client(TelegramClient):
