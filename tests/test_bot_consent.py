@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.request import text_in
 from data.archive import Archive
 from data.consent import Ledger
+from data.errors import ExitCode
 from data.message import Message
 from data.transcript import Scope
 from sandbox.server import Sandbox
@@ -128,3 +130,32 @@ async def _revoked_in_flight(terminal: Terminal, sandbox: Sandbox, chat: int, *w
 def _count(terminal: Terminal, chat: int) -> int:
     with closing(Archive(terminal.home / "archive.db")) as archive:
         return archive.count(chat)
+
+
+def input_box(sandbox: Sandbox, contact_id: int) -> str:
+    return str(sandbox.town.boxes[sandbox.town.owner_id].drafts[contact_id].text)
+
+
+@pytest.mark.parametrize(
+    ("own", "language"), [("wait for me and I will be there", "en"), ("я уже еду, что взять?", "ru")]
+)
+async def test_the_request_waits_in_the_input_box_in_the_language_of_that_chat_and_nothing_is_kept(
+    terminal: Terminal, sandbox: Sandbox, own: str, language: str
+) -> None:
+    for _ in range(20):
+        await sandbox.say(sandbox.town.owner_id, ALMA, own)
+    sent = len(sandbox.journal.deliveries)
+    asked = (await terminal("consent", "ask", "Alma Reyes", "--json")).ok().json
+    assert (asked["id"], asked["language"]) == (ALMA, language)
+    assert input_box(sandbox, ALMA) == asked["text"] == text_in(language)
+    assert len(sandbox.journal.deliveries) == sent
+    assert own.encode() not in everything_in(terminal.home)
+    refused = (await terminal("consent", "ask", "Alma Reyes")).failed(ExitCode.ERROR)
+    assert "already written" in refused.err
+    assert input_box(sandbox, ALMA) == asked["text"]
+
+
+async def test_the_language_of_a_request_can_be_chosen_and_must_be_known(terminal: Terminal, sandbox: Sandbox) -> None:
+    (await terminal("consent", "ask", "Bruno Okafor", "--language", "xx")).failed(ExitCode.USAGE)
+    (await terminal("consent", "ask", "Bruno Okafor", "--language", "de")).ok()
+    assert input_box(sandbox, BRUNO) == text_in("de")
