@@ -4,7 +4,8 @@ It lies in `live.db`, so it works from any process, stops a running client withi
 (a tenth of a second), and survives a restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,12 @@ if TYPE_CHECKING:  # `doppelgram pause` must not wait two seconds for Telethon
     from telethon import TelegramClient
 
 
+SECOND = timedelta(seconds=1)
+"""Telegram's times have no parts of one."""
 LATE = timedelta(minutes=1)
+"""A command that is read later is ignored: newer switches have been set since. A pause is not, see `catch_up`."""
+AWAY = 100
+"""So many of the newest messages are looked at for what was typed while we were not connected."""
 
 
 class Control:
@@ -34,9 +40,23 @@ class Control:
         value = str(until.timestamp()) if until else ""
         self._live.db.execute("REPLACE INTO switches VALUES ('paused_until', ?)", (value,))
 
-    def resume(self) -> None:
-        """Go on."""
-        self._live.db.execute("DELETE FROM switches WHERE name = 'paused_until'")
+    def resume(self, now: datetime) -> None:
+        """Go on. The moment is kept: a pause that was typed before it and is found later counts no more."""
+        with self._live.transaction():
+            self._live.db.execute("DELETE FROM switches WHERE name = 'paused_until'")
+            self._live.db.execute("REPLACE INTO switches VALUES ('resumed_at', ?)", (str(now.timestamp()),))
+
+    @property
+    def resumed_at(self) -> datetime:
+        """When `resume` was said last."""
+        row = self._live.db.execute("SELECT value FROM switches WHERE name = 'resumed_at'").fetchone()
+        return datetime.fromtimestamp(float(row[0]) if row else 0, UTC)
+
+    @contextmanager
+    def obeying(self, message_id: int) -> Iterator[bool]:
+        """Whether this command was not obeyed before; what is switched inside is committed with the note that it is."""
+        with self._live.transaction():
+            yield self._live.db.execute("INSERT OR IGNORE INTO obeyed VALUES (?)", (message_id,)).rowcount > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +72,56 @@ class SavedMessages:
     status: Callable[[], str]
     now: Callable[[], datetime]
 
-    async def __call__(self, message: Any) -> bool:
-        """Obey one message; False when it is no command."""
-        words = (message.message or "").split()
-        late = self.now() - message.date > LATE  # typed while we were away: newer switches have been set since
-        if message.fwd_from or message.via_bot_id or late or words[:1] != [".twin"]:
-            return False
-        await self.client.edit_message(message, self._answer(words[1:]))
-        return True
+    async def __call__(self, message: Any) -> None:
+        """Obey one message that has just been typed; anything but a command is left alone."""
+        words = _words(message)
+        if words is not None and not self._late(message):
+            await self._obey(message, words)
 
-    def _answer(self, words: list[str]) -> str:
+    async def catch_up(self) -> None:
+        """Obey what was typed while we were not connected. A pause counts however old it is, unless a resume came after
+        it, here or on any other surface."""
+        messages = [message async for message in self.client.iter_messages("me", limit=AWAY)][::-1]
+        typed = [(message, words) for message in messages if (words := _words(message)) is not None]
+        for index, (message, words) in enumerate(typed):
+            if words[:1] == ["pause"]:
+                ignored = message.date + SECOND <= self.control.resumed_at
+                ignored = ignored or any(later[:1] == ["resume"] for _, later in typed[index + 1 :])
+            else:
+                ignored = self._late(message)
+            if not ignored:
+                await self._obey(message, words)
+
+    def _late(self, message: Any) -> bool:
+        return bool(self.now() - message.date > LATE)
+
+    async def _obey(self, message: Any, words: list[str]) -> None:
+        with self.control.obeying(message.id) as fresh:
+            answer = self._answer(words, message.date if self._late(message) else self.now()) if fresh else None
+        if answer:
+            await self.client.edit_message(message, answer)
+
+    def _answer(self, words: list[str], typed_at: datetime) -> str:
         match words:
             case ["pause"]:
                 self.control.pause()
                 return "Twin paused."
             case ["pause", span] if (length := _span(span)) is not None:
-                self.control.pause(self.now() + length)
+                self.control.pause(typed_at + length)
                 return f"Twin paused for {span}."
             case ["resume"]:
-                self.control.resume()
+                self.control.resume(self.now())
                 return "Twin running."
             case [] | ["status"]:
                 return self.status()
         return "Twin knows: status, pause, pause 2h, resume."
+
+
+def _words(message: Any) -> list[str] | None:
+    """What the twin is told; None for everything else that lies in Saved Messages, and for a forwarded text."""
+    words = (getattr(message, "message", None) or "").split()
+    forwarded = getattr(message, "fwd_from", None) or getattr(message, "via_bot_id", None)
+    return None if forwarded or words[:1] != [".twin"] else words[1:]
 
 
 def _span(text: str) -> timedelta | None:

@@ -12,6 +12,7 @@ from typing import Any
 from bot.desk import Desk
 from bot.home import FOLDERS, Home
 from bot.silence import silence
+from bot.withdraw import withdraw
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -22,15 +23,18 @@ from training import adapter as adapters
 def forget(desk: Desk, dialog_id: int) -> dict[str, Any]:
     """Remove a chat from everywhere and revoke its consent; returns what was removed.
 
-    First it is silenced, so that a running client says nothing more there. The archive comes last: while its messages
+    First it is silenced, so that a running client says nothing more there, and the twin's untouched draft is taken out
+    of its input box while it is still known what it was. The archive comes last: while its messages
     are there, an interrupted `forget` can be told from a finished one. What was learned from the chat is marked, not
     deleted, because other chats are in it too.
     """
     silence(desk.live, dialog_id, desk.now)
+    withdrawn = withdraw(desk, dialog_id)
     consent = Ledger(desk.archive).revoke(dialog_id, desk.now)
     rows = desk.live.forget(dialog_id)
     learned = _unlearn(desk.home, [dialog_id], tuple(Scope))
-    return {"messages": desk.archive.forget(dialog_id), **rows, **learned, "consent": consent}
+    removed = {"messages": desk.archive.forget(dialog_id), **rows, **learned}
+    return removed | {"consent": consent, "draft_left": not withdrawn}
 
 
 def narrow(desk: Desk, dialog_ids: Collection[int]) -> dict[str, Any]:

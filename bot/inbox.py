@@ -4,11 +4,13 @@ A row is committed before anything else happens, so nothing is lost by a crash. 
 quiet for a while and nobody is typing there: a burst of five messages is one turn.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.livedb import LiveDb
+from bot.suggestion import OPEN
 
 TYPING = timedelta(seconds=6)
 """How long a typing notice counts: clients repeat it every five seconds."""
@@ -42,14 +44,40 @@ class Inbox:
     debounce: timedelta
     _typing_until: dict[int, datetime] = field(default_factory=dict)
 
-    def add(self, dialog_id: int, message_id: int, now: datetime) -> bool:
-        """Note an incoming message; False when it was known, as any update may come twice."""
+    def add(self, dialog_id: int, message_id: int, text: str, now: datetime) -> bool:
+        """Note an incoming message; False when it was known, as any update may come twice. Its text is not kept here,
+        only what shows later that it was changed."""
         added = self.live.db.execute(
-            "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at) VALUES (?, ?, ?)",
-            (dialog_id, message_id, now.timestamp()),
+            "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at, fingerprint) VALUES (?, ?, ?, ?)",
+            (dialog_id, message_id, now.timestamp(), _fingerprint(text)),
         )
         self._typing_until.pop(dialog_id, None)
         return added.rowcount > 0
+
+    def has(self, dialog_id: int, message_id: int) -> bool:
+        """Whether this message is noted."""
+        found = self.live.db.execute(
+            "SELECT 1 FROM inbox WHERE dialog_id = ? AND message_id = ?", (dialog_id, message_id)
+        )
+        return found.fetchone() is not None
+
+    def changed(self, dialog_id: int, message_id: int, text: str) -> bool:
+        """Whether a noted message has another text than before; True once for each change."""
+        return bool(
+            self.live.db.execute(
+                "UPDATE inbox SET fingerprint = ?1 WHERE dialog_id = ?2 AND message_id = ?3 AND fingerprint != ?1",
+                (_fingerprint(text), dialog_id, message_id),
+            ).rowcount
+        )
+
+    def open_rows(self) -> list[tuple[int, int]]:
+        """The messages (dialog, id) that wait for a reply, or whose suggestion still waits for somebody."""
+        states = ", ".join(f"'{state}'" for state in OPEN)
+        rows = self.live.db.execute(
+            "SELECT inbox.dialog_id, message_id FROM inbox LEFT JOIN suggestions ON suggestions.id = suggestion_id"
+            f" WHERE inbox.outcome IS NULL OR suggestions.state IN ({states})"
+        )
+        return [(row[0], row[1]) for row in rows]
 
     def typing(self, dialog_id: int, now: datetime) -> None:
         """The other side is writing: wait for it."""
@@ -93,19 +121,12 @@ class Inbox:
         )
 
     def newest(self, dialog_id: int) -> int:
-        """The newest incoming message noted here, 0 when there is none."""
+        """The newest incoming message noted here that is still there, 0 when there is none."""
         (newest,) = self.live.db.execute(
-            "SELECT max(message_id) FROM inbox WHERE dialog_id = ?", (dialog_id,)
+            "SELECT max(message_id) FROM inbox WHERE dialog_id = ? AND outcome IS NOT ?", (dialog_id, Outcome.DELETED)
         ).fetchone()
         return int(newest or 0)
 
-    # --- from where on a chat is watched: older messages are history, not something to answer
 
-    def watched_since(self, dialog_id: int) -> int | None:
-        """The newest message that counts as history, or None for a chat not watched yet."""
-        row = self.live.db.execute("SELECT since_id FROM watched WHERE dialog_id = ?", (dialog_id,)).fetchone()
-        return int(row[0]) if row else None
-
-    def watch(self, dialog_id: int, since_id: int) -> None:
-        """Begin to watch a chat."""
-        self.live.db.execute("INSERT OR IGNORE INTO watched VALUES (?, ?)", (dialog_id, since_id))
+def _fingerprint(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -6,14 +6,17 @@ history of the listed chats at the start, after a reconnect, and every few minut
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from telethon import errors, events
 from telethon.tl import types
 
+from bot.control import SavedMessages
 from bot.twin import Twin
 from data.errors import UserError
 from data.message import Dialog, Message
@@ -24,19 +27,22 @@ LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
 RECONCILE = 180.0
 """Seconds between two readings of recent history."""
+Hear = Callable[[Message], None]
 PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, errors.ServerError)
 """What a network does; the next look tries again."""
 
 
 @dataclass(slots=True)
 class Live:
-    """One running client. `commands` gets what the owner types into Saved Messages."""
+    """One running client. `commands` gets what the owner types into Saved Messages; `demand_fit` raises UserError once
+    the adapter that speaks may no longer be used."""
 
     client: Client
     twin: Twin
     owner: Owner
     pace: Pace
-    commands: Callable[[Any], Awaitable[bool]]
+    commands: SavedMessages
+    demand_fit: Callable[[], None]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
     _reconnections: int = 0
@@ -53,6 +59,7 @@ class Live:
                 self._reconciling(),
                 self._looking(self.twin.step),
                 self._looking(self._deliver, first=self.twin.outbox.recover),
+                self._looking(self._tell),
                 self._watch_switches(),
                 stop.wait(),
             )
@@ -62,12 +69,12 @@ class Live:
             for task in done:
                 task.result()
         finally:
-            self.twin.interrupt()
+            self.twin.writing.interrupt()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._fatal.cancel()
-            self.twin.close()
+            self.twin.writing.close()
             self.twin.emit("stopped")
 
     # --- events
@@ -84,34 +91,36 @@ class Live:
         if event.out and event.chat_id == self.owner.user_id:
             await self.commands(event.message)
         elif dialog := await self._chat_of(event):
-            # A consent that another process takes back ends before this message or after it, never in between.
-            with self.twin.archive.transaction():
-                if message := self._heard(dialog, event):
-                    if message.mine:
-                        self.twin.own(message)
-                    else:
-                        self.twin.incoming(message)
-                    self._wake.set()
+            self._note(dialog, event, own=self.twin.hearing.own, theirs=self.twin.hearing.incoming)
+            self._wake.set()
 
     async def _on_edit(self, event: Any) -> None:
         if dialog := await self._chat_of(event):
+            self._note(dialog, event, own=self.twin.hearing.edited, theirs=self.twin.hearing.edited)
+
+    def _note(self, dialog: Dialog, event: Any, own: Hear, theirs: Hear) -> None:
+        try:
+            # A consent that another process takes back ends before this message or after it, never in between.
             with self.twin.archive.transaction():
                 if message := self._heard(dialog, event):
-                    self.twin.edited(message)
+                    own(message) if message.mine else theirs(message)
+        except sqlite3.Error as error:  # a full disk, say: Telegram still has the message, so the chat is read again
+            self._watched.discard(dialog.id)
+            self.twin.emit("trouble", error=type(error).__name__)
 
     async def _on_delete(self, event: Any) -> None:
         if event.chat_id is None:
-            self.twin.deleted(event.deleted_ids)
+            self.twin.hearing.deleted(event.deleted_ids)
 
     async def _on_typing(self, event: Any) -> None:
         if event.typing and event.user_id:
-            self.twin.typing(event.user_id)
+            self.twin.hearing.typing(event.user_id)
 
     async def _on_draft(self, update: types.UpdateDraftMessage) -> None:
         text = getattr(update.draft, "message", "")
         if not text and isinstance(update.peer, types.PeerUser):
             # Sending empties the box too, and its message may come a moment later.
-            asyncio.get_running_loop().call_later(2, self.twin.draft_cleared, update.peer.user_id)
+            asyncio.get_running_loop().call_later(2, self.twin.hearing.draft_cleared, update.peer.user_id)
 
     async def _chat_of(self, event: Any) -> Dialog | None:
         """The private chat that this happened in."""
@@ -125,8 +134,8 @@ class Live:
 
     def _heard(self, dialog: Dialog, event: Any) -> Message | None:
         """The message, if this chat is one the twin listens to, and it is not history that Telethon brings again."""
-        since = self.twin.inbox.watched_since(dialog.id)
-        if not self.twin.listens_to(dialog) or since is None or event.message.id <= since:
+        since = self.twin.listening.since(dialog.id)
+        if not self.twin.listening.to(dialog.id) or since is None or event.message.id <= since:
             return None
         return to_message(dialog.id, event.message)
 
@@ -160,63 +169,78 @@ class Live:
         """Whether this chat's history has been read since we connected; one that is not listed needs no reading."""
         if self.client.reconnections != self._reconnections:
             return False
-        return dialog_id in self._watched or all(dialog.id != dialog_id for dialog in self._listed())
+        return dialog_id in self._watched or not self.twin.listening.to(dialog_id)
+
+    async def _tell(self) -> None:
+        await self.twin.notices.tell(self.twin.outbox.to_owner)
 
     async def _watch_switches(self) -> None:
-        """Stop a reply in the making as soon as somebody pauses, here or in another process."""
+        """Stop a reply in the making as soon as somebody pauses or silences its chat, here or in another process; what
+        the model has read of a chat is dropped when the twin no longer listens there."""
+        writing, generator = self.twin.writing, self.twin.responder.generator
+        before: set[int] = set()
         while True:
+            self.demand_fit()
             if self.twin.control.paused(self.twin.now()):
-                self.twin.interrupt()
+                writing.interrupt()
+            listed = {dialog.id for dialog in self.twin.listening.dialogs()}
+            for gone in before - listed:
+                writing.outdate(gone)
+                writing.afterwards(partial(generator.forget, gone))
+                self._wake.set()
+            before = listed
             await asyncio.sleep(LOOK)
 
     async def _reconciling(self) -> None:
-        """Read recent history of the listed chats at the start, of a newly listed one at once, of all now and then."""
+        """Read Saved Messages and recent history of the listed chats at the start, of a newly listed one at once, of
+        all now and then."""
         last = float("-inf")
         clock = asyncio.get_running_loop().time
         while True:
-            if clock() - last >= RECONCILE or self.client.reconnections != self._reconnections:
+            reconnections = self.client.reconnections
+            if clock() - last >= RECONCILE or reconnections != self._reconnections:
                 self._watched.clear()
-                last, self._reconnections = clock(), self.client.reconnections
-            for dialog in self._listed():
-                if dialog.id not in self._watched:
+                # A pause typed while we were away comes before everything that could still be sent.
+                if not await self._reading(self.commands.catch_up()):
+                    continue
+                last, self._reconnections = clock(), reconnections
+            dialogs = self.twin.listening.dialogs()
+            for dialog in dialogs:
+                if dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None:
                     await self._reconcile(dialog)
-            self._watched &= {dialog.id for dialog in self._listed()}
+            self._watched &= {dialog.id for dialog in dialogs}
             await asyncio.sleep(LOOK)
 
-    def _listed(self) -> list[Dialog]:
-        archive = self.twin.archive
-        dialogs = (archive.dialog(dialog_id) for dialog_id in self.twin.policy.modes(self.twin.now()))
-        return [dialog for dialog in dialogs if dialog is not None and self.twin.listens_to(dialog)]
-
     async def _reconcile(self, dialog: Dialog) -> None:
-        """Bring the archive up to date, then treat what is new as if its event had come."""
-        archive, inbox = self.twin.archive, self.twin.inbox
-        known = {m.id for m in archive.recent(dialog.id)}
-        if known:
-            inbox.watch(dialog.id, max(known))
+        """Bring the archive up to date, then treat what it holds as if its events had come."""
+        archive, listening = self.twin.archive, self.twin.listening
+        if not await self._reading(Puller(self.client, archive, _Silent(), self.pace).pull(dialog)):
+            return
+        with archive.transaction():  # what another process forgets or masks meanwhile is not written again
+            if not listening.to(dialog.id):
+                return
+            there = archive.recent(dialog.id)
+            since = listening.since(dialog.id)
+            if since is None:  # now it is known where history ends; read once more for what came meanwhile
+                listening.begin(dialog.id, there)
+                self._watched.discard(dialog.id)
+                return
+            self.twin.hearing.read(dialog.id, [message for message in there if message.id > since])
+        self._watched.add(dialog.id)
+        self.twin.emit("watching", dialog=dialog.id)
+
+    async def _reading(self, reading: Awaitable[None]) -> bool:
+        """Whether it succeeded; if not, whoever waits for it tries again."""
         try:
-            await Puller(self.client, archive, _Silent(), self.pace).pull(dialog)
+            await reading
         except (*PASSING, errors.RPCError, UserError, ValueError) as error:
             told = error if isinstance(error, UserError) else explain(error)
             if told and told.code in (3, 4) and not self._fatal.done():
                 self._fatal.set_exception(told)
             self.twin.emit("trouble", error=type(error).__name__)
             await asyncio.sleep(1)
-            return
-        with archive.transaction():  # what another process forgets or masks meanwhile is not written again
-            if not self.twin.listens_to(dialog):
-                return
-            there = archive.recent(dialog.id)
-            since = inbox.watched_since(dialog.id)
-            if since is None:  # never pulled before: all of it is history; read once more for what came meanwhile
-                inbox.watch(dialog.id, max((m.id for m in there), default=0))
-                return
-            for message in there:
-                if message.id > since and message.id not in known:
-                    self.twin.found(message)
-            self.twin.deleted(message_id for message_id in known if archive.message(dialog.id, message_id) is None)
-        self._watched.add(dialog.id)
-        self.twin.emit("watching", dialog=dialog.id)
+            return False
+        return True
 
 
 class _Silent:

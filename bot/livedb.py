@@ -32,6 +32,20 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX outbox_by_state ON outbox (state);
         """,
     ),
+    (
+        "since when, and crises",
+        """
+        ALTER TABLE policy ADD COLUMN listed_at REAL NOT NULL DEFAULT 0;
+        ALTER TABLE policy ADD COLUMN listed_after INTEGER NOT NULL DEFAULT 0;
+        UPDATE policy SET listed_at = set_at;
+        DROP TABLE watched;
+        CREATE TABLE watched (dialog_id INTEGER PRIMARY KEY, since_id INTEGER NOT NULL, moment REAL NOT NULL);
+        ALTER TABLE inbox ADD COLUMN fingerprint TEXT;
+        CREATE TABLE notices (dialog_id INTEGER NOT NULL, message_id INTEGER NOT NULL, random_id INTEGER NOT NULL,
+                              told_at REAL, PRIMARY KEY (dialog_id, message_id));
+        CREATE TABLE obeyed (message_id INTEGER PRIMARY KEY)
+        """,
+    ),
 )
 
 
@@ -53,7 +67,7 @@ class LiveDb(Store):
         with self.transaction():
             removed = {
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
-                for table in ("outbox", "suggestions", "inbox", "policy", "watched")
+                for table in ("outbox", "suggestions", "inbox", "policy", "watched", "notices")
             }
         self.rewrite()
         return removed

@@ -174,15 +174,20 @@ class Outbox:
         else:
             await self._send(row)
 
-    async def to_owner(self, text: str) -> None:
-        """The door to the owner: Saved Messages, nowhere else. Best effort; never raises for the network."""
+    async def to_owner(self, text: str, random_id: int | None = None) -> bool:
+        """The door to the owner: Saved Messages, nowhere else. Best effort: whether it arrived; never raises for the
+        network. With the same `random_id` it arrives once, however often it is tried."""
         request = functions.messages.SendMessageRequest(
-            types.InputPeerSelf(), text, random_id=self.rng.getrandbits(63) or 1, no_webpage=True
+            types.InputPeerSelf(), text, random_id=random_id or self.rng.getrandbits(63) or 1, no_webpage=True
         )
         try:
             await self.client(request)
+        except errors.RandomIdDuplicateError:
+            return True
         except (*LOST, errors.RPCError) as error:
             self.emit("notice_failed", error=type(error).__name__)
+            return False
+        return True
 
     async def _send(self, row: Row) -> None:
         try:
@@ -315,8 +320,10 @@ class Outbox:
         """Whether an outgoing message is one of our rows, also when its echo overtakes the answer to the send."""
         row = self.live.db.execute(
             "SELECT id, state, message_id FROM outbox WHERE dialog_id = ? AND"
-            " (message_id = ? OR (state = 'sending' AND text = ?)) ORDER BY position LIMIT 1",
-            (dialog_id, message_id, text),
+            " (message_id = ? OR (state = 'sending' AND text = ?"
+            " AND ? > (SELECT upto_id FROM suggestions WHERE suggestions.id = suggestion_id)))"
+            " ORDER BY position LIMIT 1",
+            (dialog_id, message_id, text, message_id),
         ).fetchone()
         if row is None:
             return False

@@ -23,6 +23,14 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """When a chat was listed, and the newest message known then: both older ones are history."""
+
+    at: float
+    after_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Modes and limits, from `live.db` and the settings."""
 
@@ -40,14 +48,25 @@ class Policy:
             return Mode.ASK
         return mode
 
-    def set_mode(self, dialog: Dialog, mode: Mode, now: datetime) -> None:
-        """List a chat. Raises ValueError for anything but a living person: machines can never be listed."""
+    def set_mode(self, dialog: Dialog, mode: Mode, now: datetime, newest_id: int = 0) -> None:
+        """List a chat, whose newest message known here is `newest_id`. What was written while it was off is history
+        from then on. Raises ValueError for anything but a living person: machines can never be listed."""
         if mode is not Mode.OFF and not dialog.with_a_person:
             raise ValueError(f"{dialog.title} is a {dialog.kind}, not a person")
         with self.live.transaction():
-            self.live.db.execute("REPLACE INTO policy VALUES (?, ?, ?)", (dialog.id, mode, now.timestamp()))
-            if mode is Mode.OFF:  # what comes until it is listed again is history, not something to answer
-                self.live.db.execute("DELETE FROM watched WHERE dialog_id = ?", (dialog.id,))
+            fresh = self.mode(dialog.id, now) is Mode.OFF
+            listed = Listed(now.timestamp(), newest_id) if fresh else self.listed(dialog.id)
+            self.live.db.execute(
+                "REPLACE INTO policy (dialog_id, mode, set_at, listed_at, listed_after) VALUES (?, ?, ?, ?, ?)",
+                (dialog.id, mode, now.timestamp(), listed.at, listed.after_id),
+            )
+
+    def listed(self, dialog_id: int) -> Listed:
+        """Since when the chat is listed."""
+        row = self.live.db.execute(
+            "SELECT listed_at, listed_after FROM policy WHERE dialog_id = ?", (dialog_id,)
+        ).fetchone()
+        return Listed(*row) if row else Listed(0.0, 0)
 
     def modes(self, now: datetime) -> dict[int, Mode]:
         """The listed chats."""

@@ -46,6 +46,9 @@ class Generator(Protocol):
     ) -> Sequence[Candidate]:
         """Up to `n` replies to the end of a transcript; none when stopped. `dialog` names the chat, for its cache."""
 
+    def forget(self, dialog: int) -> None:
+        """Drop what is kept of a chat."""
+
 
 Confidence = Callable[[Candidate, Sequence[Candidate]], float | None]
 """How sure we are of one candidate among its siblings, 0..1; None without a calibration table."""

@@ -3,23 +3,30 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
+from bot import chosen
 from bot.control import Control, SavedMessages
 from bot.drafts import Drafts
 from bot.gate import Gate
+from bot.hearing import Hearing
 from bot.home import Home
 from bot.inbox import Inbox
+from bot.listening import Listening
 from bot.live import Live
 from bot.livedb import LiveDb
+from bot.notices import Notices
 from bot.outbox import Emit, Outbox
 from bot.policy import Policy
 from bot.respond import Responder
 from bot.settings import Settings
 from bot.suggestion import OPEN, Suggestions
 from bot.twin import Twin
+from bot.writing import Writing
 from data.pull import Pace
 from data.telegram import Login, connect, owner_of
+from training.adapter import Adapter
 
 
 def utc_now() -> datetime:
@@ -32,12 +39,13 @@ async def run(
     settings: Settings,
     login: Login,
     responder: Responder,
-    adapter: str,
+    adapter: Adapter | None,
     emit: Emit,
     stop: asyncio.Event,
     now: Callable[[], datetime] = utc_now,
 ) -> None:
-    """Run until `stop` is set. The caller holds the login. Raises UserError when nobody is logged in."""
+    """Run until `stop` is set. The caller holds the login, and `responder` speaks with `adapter`; without one nothing
+    is ever sent by itself. Raises UserError when nobody is logged in, or the adapter becomes stale."""
     live = LiveDb(home.live)
     try:
         async with connect(login, updates=True) as client:
@@ -49,16 +57,23 @@ async def run(
             archive = responder.archive
             gate = Gate(archive, policy, control, expire)
             outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds)
+            inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
+            notices = Notices(live, archive, responder.guard.crisis, now)
+            writing = Writing()
             twin = Twin(
                 archive=archive,
-                inbox=Inbox(live, timedelta(seconds=limits.debounce_seconds)),
-                suggestions=Suggestions(live),
+                listening=Listening(live, archive, policy, now),
+                hearing=Hearing(archive, inbox, notices, suggestions, outbox, writing, emit, now, expire),
+                writing=writing,
+                inbox=inbox,
+                notices=notices,
+                suggestions=suggestions,
                 policy=policy,
                 control=control,
                 outbox=outbox,
                 drafts=Drafts(client, archive),
                 responder=responder,
-                adapter=adapter,
+                adapter=adapter.card.name if adapter else "",
                 emit=emit,
                 now=now,
                 auto_confidence=limits.auto_confidence,
@@ -68,7 +83,8 @@ async def run(
             )
             commands = SavedMessages(client, control, lambda: _status(twin), now)
             pace = Pace(settings.pull.requests_per_second)
-            await Live(client, twin, owner, pace, commands).run(stop)
+            fit = partial(chosen.demand_fit, adapter, archive)
+            await Live(client, twin, owner, pace, commands, fit).run(stop)
     finally:
         live.close()
 

@@ -19,7 +19,6 @@ def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
         live.db.execute(
             "UPDATE policy SET mode = ?, set_at = ? WHERE dialog_id = ?", (Mode.OFF, now.timestamp(), dialog_id)
         )
-        live.db.execute("DELETE FROM watched WHERE dialog_id = ?", (dialog_id,))
         live.db.execute("UPDATE outbox SET state = 'cancelled' WHERE dialog_id = ? AND state = 'planned'", (dialog_id,))
         waiting = suggestions.in_state(*OPEN, dialog_id=dialog_id)
         decided = suggestions.in_state(*_DECIDED, dialog_id=dialog_id)

@@ -44,6 +44,10 @@ class Voice:
             stop=stop,
         )
 
+    def forget(self, dialog: int) -> None:
+        """Drop what the model has read of a chat."""
+        self.generator.forget(dialog)
+
 
 def load_model(desk: Desk, adapter: Adapter | None, base: str | None = None) -> LanguageModel:
     """The base of the settings (or this one), with an adapter on it."""
@@ -52,8 +56,8 @@ def load_model(desk: Desk, adapter: Adapter | None, base: str | None = None) -> 
     return model.load(base or wanted.base, wanted.cache, wanted.quantization, wanted.threads, folder)
 
 
-def responder(desk: Desk, archive: Archive) -> tuple[Responder, str]:
-    """Everything that `run` and `try` answer with, and the adapter's name, empty for the untuned base."""
+def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
+    """Everything that `run` and `try` answer with, and the adapter, None for the untuned base."""
     adapter = chosen(desk)
     loaded = load_model(desk, adapter)
     table = confidence.load(adapter.folder) if adapter else None
@@ -67,7 +71,7 @@ def responder(desk: Desk, archive: Archive) -> tuple[Responder, str]:
         key=desk.home.key(),
         candidates=desk.settings.model.candidates,
     )
-    return speaks, adapter.card.name if adapter else ""
+    return speaks, adapter
 
 
 def _by(table: Confidence | None) -> Callable[[Candidate, Sequence[Candidate]], float | None]:

@@ -1,31 +1,28 @@
-"""The twin: what happens to each event, decided from rows alone. Knows no Telethon; time and chance are arguments.
+"""The twin: what to do next, decided from rows alone. Knows no Telethon; time and chance are arguments.
 
-    incoming -> inbox -> quiet? -> responder (worker thread) -> verdict -> mode: draft | ask | auto -> outbox
+    hearing -> inbox -> quiet? -> responder (worker thread) -> verdict -> mode: draft | ask | auto -> outbox
 
-Whatever the owner, the other side or a switch does meanwhile wins: it bumps the chat's `turn`, and a suggestion made
-for an older turn is thrown away.
+Whatever the owner, the other side or a switch does meanwhile wins (`hearing`, `writing`): what was written for an older
+state of the chat is thrown away.
 """
 
-import asyncio
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.control import Control
 from bot.guard import Outcome as Ruling
+from bot.hearing import Hearing
 from bot.inbox import Inbox, Outcome, Ready
+from bot.listening import Listening
+from bot.notices import Notices
 from bot.outbox import Emit, Outbox
 from bot.policy import Mode, Policy
 from bot.respond import Context, Proposal, Responder
 from bot.suggestion import OPEN, State, Suggestion, Suggestions
+from bot.writing import Writing
 from data.archive import Archive
-from data.consent import Ledger
-from data.message import Dialog, Message
-from data.transcript import Scope
 
 UNPLACED = timedelta(seconds=30)
 """A suggestion that is still pending after this long was orphaned by a crash."""
@@ -46,7 +43,11 @@ class Twin:
     """One running twin. `adapter` names who speaks; without one nothing is ever sent by itself."""
 
     archive: Archive
+    listening: Listening
+    hearing: Hearing
+    writing: Writing
     inbox: Inbox
+    notices: Notices
     suggestions: Suggestions
     policy: Policy
     control: Control
@@ -60,107 +61,6 @@ class Twin:
     expire: timedelta = timedelta(hours=3)
     in_a_row: int = 6
     seed: int = 1
-    _turns: Counter[int] = field(default_factory=Counter, init=False)
-    _stop: threading.Event = field(default_factory=threading.Event, init=False)
-    _busy_with: int | None = field(default=None, init=False)
-    _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "generator"), init=False)
-
-    # --- what happens
-
-    def listens_to(self, dialog: Dialog | None) -> bool:
-        """The one choke point: a living person, a chat with consent for both sides, and listed by its owner."""
-        if dialog is None or not dialog.with_a_person:
-            return False
-        consent = Ledger(self.archive).of(dialog.id)
-        return (
-            consent is not None
-            and consent.scope is Scope.CHAT
-            and self.policy.mode(dialog.id, self.now()) is not Mode.OFF
-        )
-
-    def incoming(self, message: Message) -> None:
-        """The other side wrote."""
-        self.archive.save([message])
-        if self.inbox.add(message.dialog_id, message.id, self.now()):
-            self._turn(message.dialog_id)
-            self.emit("incoming", dialog=message.dialog_id, message=message.id)
-
-    def own(self, message: Message) -> None:
-        """Something of ours appeared in a chat, from whichever device: the twin's own echo, or the owner."""
-        if self.outbox.ours(message.dialog_id, message.id, message.text):
-            return
-        known = self.archive.message(message.dialog_id, message.id)
-        self.archive.save([message])
-        if known is None:
-            self._owner_answered(message)
-
-    def found(self, message: Message) -> None:
-        """A message that a reading of history brought, so that the archive knows it already."""
-        if not message.mine:
-            self.incoming(message)
-            if self.now() - message.sent_at > self.expire:
-                self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
-        elif not self.outbox.ours(message.dialog_id, message.id, message.text):
-            self._owner_answered(message)
-
-    def _owner_answered(self, message: Message) -> None:
-        dialog_id = message.dialog_id
-        self._turn(dialog_id)
-        self.outbox.cancel_dialog(dialog_id, message.id, "the owner answered")
-        n = self.inbox.settle(dialog_id, message.id, Outcome.OWNER_ANSWERED)
-        for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
-            if suggestion.upto_id < message.id:
-                # What the owner really said is the label of what we proposed.
-                self._drop(suggestion, State.OWNER_ANSWERED, final=[message.text])
-        if n:
-            self.emit("owner_answered", dialog=dialog_id, messages=n)
-
-    def edited(self, message: Message) -> None:
-        """A text changed. A suggestion for it is made anew."""
-        before = self.archive.message(message.dialog_id, message.id)
-        self.archive.save([message])
-        if before and before.text != message.text and not message.mine:
-            self._again(message.dialog_id, message.id)
-
-    def deleted(self, ids: Iterable[int]) -> None:
-        """Messages vanished; Telegram does not say from which private chat, but ids are unique among those."""
-        gone = set(ids)
-        if not gone:
-            return
-        self.archive.delete(None, gone)
-        for suggestion in self.suggestions.in_state(*OPEN):
-            if suggestion.upto_id in gone:
-                self._drop(suggestion, State.SUPERSEDED)
-        for chat in self.inbox.waiting():
-            for message_id in gone:
-                self.inbox.settle_one(chat.dialog_id, message_id, Outcome.DELETED)
-        if self._busy_with is not None:
-            self._turn(self._busy_with)
-
-    def typing(self, dialog_id: int) -> None:
-        """The other side is writing."""
-        self.inbox.typing(dialog_id, self.now())
-
-    def draft_cleared(self, dialog_id: int) -> None:
-        """The owner emptied the input box without sending: a no to what we had put there."""
-        for suggestion in self.suggestions.in_state(State.OFFERED, dialog_id=dialog_id):
-            if suggestion.surface == "draft":
-                self.suggestions.move(suggestion, State.SKIPPED, self.now())
-                self.emit("skipped", dialog=dialog_id, suggestion=suggestion.id)
-
-    def _again(self, dialog_id: int, message_id: int) -> None:
-        self._turn(dialog_id)
-        for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
-            if suggestion.upto_id >= message_id and self._drop(suggestion, State.SUPERSEDED):
-                self.inbox.reopen(suggestion.id)
-
-    def _turn(self, dialog_id: int) -> None:
-        """Whatever is being written for this chat is out of date."""
-        self._turns[dialog_id] += 1
-        if self._busy_with == dialog_id:
-            self._stop.set()
-
-    # --- what to do next
 
     async def step(self) -> None:
         """One look at the inbox: answer what is quiet."""
@@ -173,12 +73,13 @@ class Twin:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so
         that an approval never waits for a reply that is being written elsewhere."""
         now = self.now()
-        if self.control.paused(now):
-            return
-        self._expire(now)
-        for suggestion in self.suggestions.stale_drafts():
+        if not self.control.paused(now):
+            self._expire(now)
+        for suggestion in self.suggestions.stale_drafts():  # paused or not: words are taken back, none are said
             await self.drafts.remove(suggestion)
             self.suggestions.withdrawn(suggestion)
+        if self.control.paused(now):
+            return
         for suggestion in self.suggestions.in_state(State.PENDING):
             if now - suggestion.created_at > UNPLACED:  # a crash came between writing it and showing it
                 state = State.HELD if suggestion.outcome == Ruling.HOLD else State.OFFERED
@@ -186,32 +87,22 @@ class Twin:
         for suggestion in self.suggestions.in_state(State.APPROVED, State.EDITED):
             self.outbox.plan(suggestion)
 
-    def interrupt(self) -> None:
-        """Stop writing, within a token: paused, or shutting down."""
-        self._stop.set()
-
     def _expire(self, now: datetime) -> None:
         for suggestion in self.suggestions.in_state(*OPEN):
             newer = self.inbox.newest(suggestion.dialog_id) > suggestion.upto_id
-            old = now - suggestion.created_at > self.expire
-            if newer or old:
-                self._drop(suggestion, State.SUPERSEDED if newer else State.EXPIRED)
-
-    def _drop(self, suggestion: Suggestion, state: State, final: Iterable[str] | None = None) -> bool:
-        """End a suggestion nobody decided on; its draft, if untouched, leaves the input box at the next look."""
-        moved = self.suggestions.move(suggestion, state, self.now(), final=final) is not None
-        if moved:
-            self.emit(str(state), dialog=suggestion.dialog_id, suggestion=suggestion.id)
-        return moved
+            if newer or not self.listening.to(suggestion.dialog_id):
+                self.hearing.end(suggestion, State.SUPERSEDED)
+            elif now - suggestion.created_at > self.expire:
+                self.hearing.end(suggestion, State.EXPIRED)
 
     async def answer(self, chat: Ready) -> None:
         """Write one reply, unless a rule or somebody is against it."""
-        now = self.now()
-        dialog = self.archive.dialog(chat.dialog_id)
-        if not self.listens_to(dialog):
+        if not self.listening.to(chat.dialog_id):
             self._settle(chat, Outcome.OFF)
-        elif now.timestamp() - chat.arrived_at > self.expire.total_seconds():
+        elif self.now().timestamp() - chat.arrived_at > self.expire.total_seconds():
             self._settle(chat, Outcome.EXPIRED)
+        elif self.archive.message(chat.dialog_id, chat.upto_id) is None:
+            return  # a crash came between noting and keeping it: the next reading of the chat brings it
         elif (context := self.responder.context(chat.dialog_id)) is None or (
             context.history[-1].mine and not context.history[-1].by_twin
         ):
@@ -221,25 +112,26 @@ class Twin:
 
     async def _write(self, chat: Ready, context: Context) -> None:
         attempt = self.suggestions.attempts(chat.dialog_id, chat.upto_id)
-        turn = self._turns[chat.dialog_id]
-        self._stop.clear()
-        self._busy_with = chat.dialog_id
-        try:
-            seed = hash((self.seed, chat.dialog_id, chat.upto_id, attempt)) & 0x7FFFFFFF
-            proposals = await asyncio.get_running_loop().run_in_executor(
-                self._worker, lambda: self.responder.propose(context, seed, self._stop.is_set)
-            )
-        finally:
-            self._busy_with = None
-        if self._turns[chat.dialog_id] != turn or self.control.paused(self.now()) or self._stop.is_set():
-            return  # still waiting in the inbox; the next look decides anew
-        if not self.listens_to(self.archive.dialog(chat.dialog_id)):  # revoked or forgotten while it was written
+        seed = hash((self.seed, chat.dialog_id, chat.upto_id, attempt)) & 0x7FFFFFFF
+        proposals = await self.writing.reply(chat.dialog_id, lambda stop: self.responder.propose(context, seed, stop))
+        if not self.listening.to(chat.dialog_id):  # revoked or forgotten while it was written
             self._settle(chat, Outcome.OFF)
             return
-        if not proposals or proposals[0].verdict.outcome is Ruling.DROP:
-            self._settle(chat, Outcome.DROPPED)
-            return
+        if proposals is None or self.control.paused(self.now()):
+            return  # still waiting in the inbox; the next look decides anew
+        with self.outbox.live.transaction():
+            if proposals and proposals[0].verdict.notify:
+                self._note_crisis(chat, context)
+            if not proposals or proposals[0].verdict.outcome is Ruling.DROP:
+                self._settle(chat, Outcome.DROPPED)
+                return
         await self._offer(chat, proposals[0], attempt)
+
+    def _note_crisis(self, chat: Ready, context: Context) -> None:
+        """The guard reads a burst as a whole, and the reply too: it may see what no single message showed."""
+        last_own = max((message.id for message in context.history if message.mine), default=0)
+        if not self.notices.noted(chat.dialog_id, last_own, chat.upto_id):
+            self.notices.note(chat.dialog_id, chat.upto_id)
 
     async def _offer(self, chat: Ready, best: Proposal, attempt: int) -> None:
         now = self.now()
@@ -258,15 +150,14 @@ class Twin:
                 now=now,
             )
             self.inbox.settle(chat.dialog_id, chat.upto_id, Outcome.SUGGESTED, suggestion.id)
-        if best.verdict.notify:
-            await self.outbox.to_owner("A message in one of your chats needs you now. Your twin does not answer it.")
         if best.verdict.outcome is Ruling.HOLD:
             self._move(suggestion, State.HELD, "review")
         elif mode is Mode.AUTO and (reason := self._against_auto(suggestion)) is None:
             if approved := self._move(suggestion, State.APPROVED, "auto"):
                 self.outbox.plan(approved)
         elif mode is Mode.DRAFT and await self._placed(suggestion):
-            self._move(suggestion, State.OFFERED, "draft")
+            if not self._move(suggestion, State.OFFERED, "draft"):  # it ended while it was being placed
+                await self.drafts.remove(suggestion)
         else:
             self._move(suggestion, State.OFFERED, "review", **({"because": reason} if mode is Mode.AUTO else {}))
 
@@ -307,8 +198,3 @@ class Twin:
     def _settle(self, chat: Ready, outcome: Outcome) -> None:
         n = self.inbox.settle(chat.dialog_id, chat.upto_id, outcome)
         self.emit(str(outcome), dialog=chat.dialog_id, messages=n)
-
-    def close(self) -> None:
-        """Stop the worker."""
-        self._stop.set()
-        self._worker.shutdown(wait=True)

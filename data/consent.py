@@ -5,7 +5,7 @@ whose words are used. A record is the owner's own statement that they have it. S
 words, so the owner alone can grant it; scope `chat` says that the other person agreed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -91,6 +91,15 @@ class Ledger:
     def last(self, dialog_id: int) -> Consent | None:
         """The newest record of one dialog, whether it still counts or not."""
         return next(iter(self._select("WHERE dialog_id = ? ORDER BY id DESC LIMIT 1", dialog_id)), None)
+
+    def ended(self, scopes: Mapping[int, str]) -> list[int]:
+        """Those of these chats, each with the scope it was used in, that may no longer be used so."""
+        active = self.active()
+        return [
+            dialog_id
+            for dialog_id, scope in scopes.items()
+            if dialog_id not in active or (scope, active[dialog_id].scope) == (Scope.CHAT, Scope.OWN)
+        ]
 
     def history(self) -> list[Consent]:
         """Every record ever made, oldest first."""

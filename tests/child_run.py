@@ -13,7 +13,7 @@ from bot.guard import Guard
 from bot.respond import Responder
 from bot.run import run
 from data.samples import Shape
-from tests.fakes import RecordedGenerator, sure
+from tests.fakes import RecordedGenerator, recorded_adapter, sure
 
 
 def emit(event: str, **fields: object) -> None:
@@ -26,7 +26,7 @@ async def main(replies: list[list[str]]) -> None:
         generator = RecordedGenerator([tuple(reply) for reply in replies])
         responder = Responder(desk.archive, generator, sure, Guard(), Shape(), desk.home.key(), candidates=1)
         login = account.login_of(desk.settings, desk.home.session)
-        await run(desk.home, desk.settings, login, responder, "recorded", emit, asyncio.Event())
+        await run(desk.home, desk.settings, login, responder, recorded_adapter(), emit, asyncio.Event())
 
 
 if __name__ == "__main__":

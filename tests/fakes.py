@@ -3,8 +3,10 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from data.transcript import Transcript
+from training.adapter import Adapter, Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class RecordedGenerator:
     gate: threading.Event | None = None
     asked: list[Transcript] = field(default_factory=list)
     stopped: int = 0
+    forgotten: list[int] = field(default_factory=list)
 
     def reply(
         self, transcript: Transcript, n: int, seed: int, *, dialog: int, stop: Callable[[], bool] | None = None
@@ -37,6 +40,18 @@ class RecordedGenerator:
                 return []
         texts = self.replies[(len(self.asked) - 1) % len(self.replies)]
         return [RecordedCandidate(texts)] * n
+
+    def forget(self, dialog: int) -> None:
+        """Remember that a chat was to be dropped."""
+        self.forgotten.append(dialog)
+
+
+def recorded_adapter(name: str = "recorded", **scopes: str) -> Adapter:
+    """The card of an adapter that learned from these chats (`_7="chat"`); its weights are nowhere."""
+    chats = {key.lstrip("_"): scope for key, scope in scopes.items()}
+    words = dict.fromkeys(("base", "revision", "template", "tokenizer", "quantization", "dataset"), "recorded")
+    card = Card(name=name, created_at="", chats=tuple(map(int, chats)), window=4000, zone="UTC", scopes=chats, **words)
+    return Adapter(Path(name), card)
 
 
 def sure(_candidate: object, _siblings: object) -> float:

@@ -30,8 +30,10 @@ from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
 from data.transcript import Scope
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
-from tests.fakes import RecordedGenerator, sure
+from tests.fakes import RecordedGenerator, recorded_adapter, sure
+from training.adapter import Adapter
 
+RECORDED = recorded_adapter()
 QUICK = {"debounce_seconds": 0.2, "bubble_seconds": 0.0, "chat_seconds": 0.0}
 
 
@@ -68,7 +70,8 @@ class Household:
             Ledger(archive).grant(dialog_id, scope, "test", "test", datetime.now(UTC))
             dialog = archive.dialog(dialog_id)
             assert dialog is not None
-            Policy(live, self.settings.live).set_mode(dialog, mode, datetime.now(UTC))
+            newest = max((message.id for message in archive.recent(dialog_id, 1)), default=0)
+            Policy(live, self.settings.live).set_mode(dialog, mode, datetime.now(UTC), newest)
 
     def emit(self, event: str, **fields: Any) -> None:
         self.events.append({"event": event, **fields})
@@ -89,7 +92,7 @@ class Household:
         self,
         generator: Generator | None = None,
         confidence: Confidence = sure,
-        adapter: str = "recorded",
+        adapter: Adapter | None = RECORDED,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> AsyncIterator[None]:
         """A live client; every listed chat has been read once when this begins."""

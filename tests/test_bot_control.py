@@ -1,10 +1,15 @@
-"""The kill switch lies in a row: other processes see it, and a restart keeps it."""
+"""The kill switch lies in a row: other processes see it, and a restart keeps it. What is typed into Saved Messages
+while nobody listens is found."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.control import Control
 from bot.livedb import LiveDb
+from bot.policy import Mode
+from tests.household import Household, now, paused, person, settle, until
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
 
@@ -16,7 +21,7 @@ def test_a_pause_holds_until_it_is_lifted_and_survives_a_restart(tmp_path: Path)
     first.close()
     second = LiveDb(tmp_path / "live.db")
     assert Control(second).paused(NOW + timedelta(days=400))
-    Control(second).resume()
+    Control(second).resume(NOW)
     assert not Control(second).paused(NOW)
     second.close()
 
@@ -37,3 +42,101 @@ def test_another_process_is_noticed_through_the_revision(tmp_path: Path) -> None
     assert Control(mine).paused(NOW)
     mine.close()
     theirs.close()
+
+
+async def typed(house: Household, text: str, minutes_ago: float = 0) -> int:
+    """The owner writes to Saved Messages, on the phone."""
+    clock = house.sandbox.town.clock
+    clock.advance(-60 * minutes_ago)
+    try:
+        return await house.sandbox.say(house.owner_id, house.owner_id, text)
+    finally:
+        clock.advance(60 * minutes_ago)
+
+
+def switch(house: Household, *, pause: bool) -> None:
+    with house.live() as live:
+        Control(live).pause() if pause else Control(live).resume(now())
+
+
+async def test_a_pause_typed_while_the_connection_is_lost_is_found_when_it_is_back(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with house.running():
+        await house.sandbox.stop()
+        await typed(house, ".twin pause")
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.sandbox.start()
+        await until(lambda: paused(house), within=30)
+        await settle()
+    assert house.delivered() == []
+
+
+async def test_a_pause_typed_while_nothing_ran_comes_before_everything_that_waits(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with house.running():
+        pass
+    await typed(house, ".twin pause", minutes_ago=90)
+    await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+    async with house.running():
+        await settle()
+        assert paused(house)
+    assert house.delivered() == []
+
+
+@pytest.mark.parametrize(
+    ("typed_before", "holds"),
+    [
+        ([(".twin pause", 10), (".twin resume", 5)], False),
+        ([(".twin resume", 10), (".twin pause", 5)], True),
+        ([(".twin pause", 10), (".twin status", 5)], True),
+        ([(".twin pause 2h", 60)], True),
+        ([(".twin pause 2h", 180)], False),
+        ([(".twin pause", 10), (".twin resume", 0)], False),
+        ([("twin pause", 10)], False),
+    ],
+)
+async def test_an_old_pause_holds_unless_a_resume_came_after_it(
+    house: Household, typed_before: list[tuple[str, float]], holds: bool
+) -> None:
+    for text, minutes_ago in typed_before:
+        await typed(house, text, minutes_ago)
+    house.allow(person(house).id, Mode.ASK)
+    async with house.running():
+        assert paused(house) == holds
+
+
+async def test_a_resume_on_any_surface_ends_a_pause_that_was_typed_before_it(house: Household) -> None:
+    await typed(house, ".twin pause", minutes_ago=10)
+    switch(house, pause=False)
+    house.allow(person(house).id, Mode.ASK)
+    async with house.running():
+        assert not paused(house)
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_other_commands_older_than_a_minute_are_ignored(house: Household, live: bool) -> None:
+    house.allow(person(house).id, Mode.ASK)
+    switch(house, pause=True)
+    if not live:
+        await typed(house, ".twin resume", minutes_ago=2)
+    async with house.running():
+        if live:  # an event that comes late
+            await typed(house, ".twin resume", minutes_ago=2)
+            await settle()
+        assert paused(house)
+        await typed(house, ".twin resume")
+        await until(lambda: not paused(house))
+
+
+async def test_a_command_is_obeyed_once_though_its_answer_never_reached_the_chat(house: Household) -> None:
+    house.allow(person(house).id, Mode.ASK)
+    house.sandbox.faults.refuse("EditMessage", 400, "MESSAGE_EDIT_TIME_EXPIRED", times=9)
+    switch(house, pause=True)
+    async with house.running():
+        await typed(house, ".twin resume")
+        await until(lambda: not paused(house))
+    switch(house, pause=True)
+    async with house.running():
+        assert paused(house)

@@ -125,7 +125,9 @@ async def test_machines_groups_channels_and_the_service_account_are_never_answer
     assert {"bot", "service", "group", "channel", "deleted"} <= {str(dialog.kind) for dialog in others}
     with house.live() as live:
         for dialog in others:  # nor does a row forced into the table help
-            live.db.execute("REPLACE INTO policy VALUES (?, 'auto', ?)", (dialog.id, now().timestamp()))
+            live.db.execute(
+                "REPLACE INTO policy (dialog_id, mode, set_at) VALUES (?, 'auto', ?)", (dialog.id, now().timestamp())
+            )
     async with house.running():
         for dialog in others:
             if dialog.id > 0 and str(dialog.kind) not in ("deleted", "self"):

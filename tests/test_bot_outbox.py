@@ -1,12 +1,17 @@
 """The one sender: bubbles in order, floods obeyed, and everything checked again at the last moment."""
 
+import asyncio
+import time
+from datetime import timedelta
 from pathlib import Path
 
 from bot.policy import Mode
+from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.fakes import RecordedGenerator
-from tests.household import Household, household, person, settle
+from tests.household import Household, household, now, person, settle
+from tests.test_bot_crash import child, event
 
 
 async def test_the_owner_writing_between_two_bubbles_cancels_the_second(tmp_path: Path) -> None:
@@ -47,3 +52,84 @@ async def test_peer_flood_turns_auto_off_everywhere(house: Household) -> None:
         await house.heard("peer_flood")
     assert set(house.modes().values()) == {Mode.ASK}
     assert house.delivered() == []
+
+
+async def test_nothing_is_sent_after_a_restart_before_the_chat_was_read_again(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with child(house, [["sounds good"]], bubble_seconds=2) as process:
+        await event(process, "watching")
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await event(process, "approved")
+    await house.sandbox.say(house.owner_id, anna.id, "it was!!")  # from the phone
+    house.sandbox.faults.hold("GetHistory").release()  # Saved Messages
+    history, missed = house.sandbox.faults.hold("GetHistory"), house.sandbox.faults.hold("GetDifference")
+    async with child(house, [["sounds good"]], bubble_seconds=2) as process:
+        await event(process, "started")
+        await history.reached.wait()
+        await settle(3)
+        assert house.delivered() == []
+        assert [s.state for s in house.suggestions()] == [State.PLANNED]
+        history.release()
+        await event(process, "cancelled")
+    missed.release()
+    assert house.delivered() == []
+
+
+async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_one(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with child(house, [["sounds good"]], bubble_seconds=0) as process:
+        await event(process, "watching")
+        hold = house.sandbox.faults.hold("SendMessage")
+        for sender, to, text in (
+            (house.owner_id, anna.id, "sounds good"),
+            (anna.id, house.owner_id, "great"),
+            (house.owner_id, anna.id, "it's me"),
+            (anna.id, house.owner_id, "lunch?"),
+        ):
+            await house.sandbox.say(sender, to, text)
+        await asyncio.wait_for(hold.reached.wait(), 20)
+    async with child(house, [["sounds good"]], bubble_seconds=0) as process:
+        await event(process, "sent")
+    assert house.delivered() == ["sounds good"]
+
+
+async def test_nothing_is_sent_after_a_reconnection_before_the_chat_was_read_again(tmp_path: Path) -> None:
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.5) as house:
+        anna = person(house)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running():
+            await sandbox.say(anna.id, house.owner_id, "lunch was great")
+            await house.heard("approved")
+            await sandbox.stop()
+            await sandbox.say(house.owner_id, anna.id, "it was!!")
+            await settle(2)
+            sandbox.faults.hold("GetHistory").release()
+            history = sandbox.faults.hold("GetHistory")
+            await sandbox.start()
+            await history.reached.wait()
+            await settle()
+            assert house.delivered() == []
+            history.release()
+            await house.heard("cancelled")
+        assert house.delivered() == []
+
+
+async def test_typing_is_shown_every_five_seconds_at_most_and_only_while_a_bubble_is_coming(tmp_path: Path) -> None:
+    """Told by a clock that runs eight times as fast."""
+    began, start = now(), time.monotonic()
+
+    def fast() -> timedelta:
+        return timedelta(seconds=8 * (time.monotonic() - start))
+
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.0) as house:
+        anna = person(house)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running(RecordedGenerator([("a" + "h" * 200, "yes")]), now=lambda: began + fast()):
+            await sandbox.say(anna.id, house.owner_id, "lunch was great")
+            await house.heard("sent", times=2)
+            await settle(0.3)
+        shown = [event.kind for event in sandbox.journal.events if event.kind in ("typing", "cancel")]
+    # Eight seconds for the first bubble, one for the second: at the start, and once more before the sixth.
+    assert shown == ["typing", "typing", "cancel"]

@@ -54,7 +54,7 @@ async def test_pause_from_another_process_stops_a_reply_in_the_making_and_surviv
         await settle()
         assert house.delivered() == []
         with house.live() as live:
-            Control(live).resume()
+            Control(live).resume(now())
         await house.heard("sent")
     assert house.delivered() == ["sounds good"]
 
@@ -82,7 +82,7 @@ async def test_without_a_calibrated_confidence_auto_asks(house: Household) -> No
 async def test_without_an_adapter_auto_asks(house: Household) -> None:
     anna = person(house)
     house.allow(anna.id, Mode.AUTO)
-    async with house.running(adapter=""):
+    async with house.running(adapter=None):
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
         await house.heard("offered", surface="review")
     assert house.delivered() == []

@@ -50,6 +50,7 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
     """The owner, and whether this is a new login. It happens in a file of its own that is moved into place when it is
     whole, so that an interrupted login leaves nothing that looks like one."""
     from bot import account
+    from bot.listening import LOGGED_IN_AT
     from data import telegram
 
     if account.is_logged_in(desk):
@@ -78,6 +79,7 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
             except UserError:
                 await telegram.log_out(client)
                 raise
+            desk.archive.set_fact(LOGGED_IN_AT, str(desk.now.timestamp()))
             await account.refresh(desk, client)
         attempt.rename(desk.home.session)
     finally:

@@ -112,7 +112,8 @@ def set_mode(
                     "Use --mode ask until then, or insist with --force.",
                     ExitCode.ERROR,
                 )
-        desk.policy.set_mode(dialog, wanted, desk.now)
+        newest = max((message.id for message in desk.archive.recent(dialog.id, 1)), default=0)
+        desk.policy.set_mode(dialog, wanted, desk.now, newest)
         consent = Ledger(desk.archive).of(dialog.id)
     silent = wanted is not Mode.OFF and (consent is None or consent.scope is not Scope.CHAT)
     if as_json:

@@ -57,8 +57,7 @@ def _ended(desk: "Desk", scopes: "Mapping[str, str]") -> int:
     """How many of these chats may by now be used less than this, or not at all."""
     from data.consent import Ledger
 
-    active = {str(dialog_id): consent.scope for dialog_id, consent in Ledger(desk.archive).active().items()}
-    return sum(chat not in active or (scope, active[chat]) == ("chat", "own") for chat, scope in scopes.items())
+    return len(Ledger(desk.archive).ended({int(dialog_id): scope for dialog_id, scope in scopes.items()}))
 
 
 def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:

@@ -27,6 +27,8 @@ def forget(chat: Chat, as_json: Json = False) -> None:
         show.data({"id": dialog_id, "removed": removed})
         return
     show.say(f"{show.plain(title)} is forgotten: {removed['messages']} messages removed.", "green")
+    if removed["draft_left"]:
+        show.say("Telegram could not be reached: words of the twin may still lie in its input box. Please look there.")
     if removed["dataset"]:
         show.say("The dataset held this chat and is removed too. Next: doppelgram build")
     if stale := removed["stale_adapters"]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.desk import Desk
     from bot.respond import Proposal, Responder
     from data.message import Dialog
+    from training.adapter import Adapter
 
 
 def try_out(
@@ -116,7 +117,8 @@ def run(as_json: Json = False) -> None:
 
             show.say("Loading the model ...")
             responder, adapter = speaker.responder(desk, desk.archive)
-            show.say(f"Running with {adapter or 'the untuned base'}. Ctrl-C stops it; so does: doppelgram pause")
+            name = adapter.card.name if adapter else "the untuned base"
+            show.say(f"Running with {name}. Ctrl-C stops it; so does: doppelgram pause")
             asyncio.run(_run(desk, responder, adapter, as_json))
 
 
@@ -141,7 +143,7 @@ def _warn_of_silence(desk: "Desk") -> None:
             show.say(f"{name} is {mode}, but stays silent: doppelgram consent grant {dialog_id} --scope chat")
 
 
-async def _run(desk: "Desk", responder: "Responder", adapter: str, as_json: bool) -> None:
+async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", as_json: bool) -> None:
     from bot import account
     from bot.run import run as live
 
@@ -182,7 +184,7 @@ def _switch(paused: bool, as_json: bool) -> None:
 
     with Desk.open() as desk:
         control = Control(desk.live)
-        control.pause() if paused else control.resume()
+        control.pause() if paused else control.resume(desk.now)
     if as_json:
         show.data({"paused": paused})
     else:

@@ -1,0 +1,133 @@
+"""What happens in the chats, noted in rows. An event may come twice, late, or only as part of a reading of history: the
+same rows follow, and hearing something again changes nothing.
+
+Whatever the owner or the other side does wins over what the twin has in mind: a reply that is being written is stopped,
+a suggestion ends, and what still waits for an answer is asked anew.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.inbox import Inbox, Outcome
+from bot.notices import Notices
+from bot.outbox import Emit, Outbox
+from bot.suggestion import OPEN, State, Suggestion, Suggestions
+from bot.writing import Writing
+from data.archive import Archive
+from data.message import Message
+
+
+@dataclass(slots=True)
+class Hearing:
+    """Where it is noted. The caller has made sure that the twin listens to the chat."""
+
+    archive: Archive
+    inbox: Inbox
+    notices: Notices
+    suggestions: Suggestions
+    outbox: Outbox
+    writing: Writing
+    emit: Emit
+    now: Callable[[], datetime]
+    expire: timedelta = timedelta(hours=3)
+
+    def incoming(self, message: Message) -> None:
+        """The other side wrote. Whoever may be in danger is noted in the same moment."""
+        self.archive.save([message])
+        with self.inbox.live.transaction():
+            if not self.inbox.add(message.dialog_id, message.id, message.text, self.now()):
+                return
+            self.notices.look(message.dialog_id, message.id, message.said)
+        self.writing.outdate(message.dialog_id)
+        self.emit("incoming", dialog=message.dialog_id, message=message.id)
+
+    def own(self, message: Message) -> None:
+        """Something of ours appeared in a chat, from whichever device: the twin's own echo, or the owner."""
+        if self.outbox.ours(message.dialog_id, message.id, message.text):
+            return
+        if self.archive.message(message.dialog_id, message.id) is None:
+            self.archive.save([message])
+            self.writing.outdate(message.dialog_id)
+        self._owner_answered(message)
+
+    def edited(self, message: Message) -> None:
+        """A text changed. A suggestion for it is made anew."""
+        self.archive.save([message])
+        if not message.mine:
+            self._compare(message)
+
+    def _compare(self, message: Message) -> None:
+        with self.inbox.live.transaction():
+            if self.inbox.changed(message.dialog_id, message.id, message.text):
+                self.notices.look(message.dialog_id, message.id, message.said)
+                self._again(message.dialog_id, message.id)
+
+    def deleted(self, ids: Iterable[int]) -> None:
+        """Messages vanished; Telegram does not say from which private chat, but ids are unique among those."""
+        gone = set(ids)
+        busy = self.writing.dialog_id
+        if busy is not None and any(self.archive.message(busy, message_id) for message_id in gone):
+            self.writing.outdate(busy)
+        self.archive.delete(None, gone)
+        with self.inbox.live.transaction():
+            for dialog_id, message_id in self.inbox.open_rows():
+                if message_id in gone:
+                    self._again(dialog_id, message_id)
+                    self.inbox.settle_one(dialog_id, message_id, Outcome.DELETED)
+
+    def read(self, dialog_id: int, messages: Sequence[Message]) -> None:
+        """The recent messages of a chat as a reading of its history left them in the archive. What the inbox lacks is
+        taken in, however often an earlier reading was interrupted between the archive and here."""
+        for message in messages:
+            if message.service:
+                continue  # a call or a new title is nothing said, and has no event of a message either
+            if message.mine:
+                if not message.by_twin and not self.outbox.ours(dialog_id, message.id, message.text):
+                    self._owner_answered(message)
+            elif self.inbox.has(dialog_id, message.id):
+                self._compare(message)
+            else:
+                self._found(message)
+        rows = [message_id for dialog, message_id in self.inbox.open_rows() if dialog == dialog_id]
+        self.deleted(message_id for message_id in rows if self.archive.message(dialog_id, message_id) is None)
+
+    def _found(self, message: Message) -> None:
+        self.incoming(message)
+        if self.now() - message.sent_at > self.expire:
+            self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
+
+    def typing(self, dialog_id: int) -> None:
+        """The other side is writing."""
+        self.inbox.typing(dialog_id, self.now())
+
+    def draft_cleared(self, dialog_id: int) -> None:
+        """The owner emptied the input box without sending: a no to what we had put there."""
+        for suggestion in self.suggestions.in_state(State.OFFERED, dialog_id=dialog_id):
+            if suggestion.surface == "draft":
+                self.end(suggestion, State.SKIPPED)
+
+    def _owner_answered(self, message: Message) -> None:
+        dialog_id = message.dialog_id
+        self.outbox.cancel_dialog(dialog_id, message.id, "the owner answered")
+        n = self.inbox.settle(dialog_id, message.id, Outcome.OWNER_ANSWERED)
+        for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
+            if suggestion.upto_id < message.id:
+                # What the owner really said is the label of what we proposed.
+                self.end(suggestion, State.OWNER_ANSWERED, final=[message.text])
+        if n:
+            self.writing.outdate(dialog_id)
+            self.emit("owner_answered", dialog=dialog_id, messages=n)
+
+    def _again(self, dialog_id: int, message_id: int) -> None:
+        self.writing.outdate(dialog_id)
+        for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
+            if suggestion.upto_id >= message_id and self.end(suggestion, State.SUPERSEDED):
+                self.inbox.reopen(suggestion.id)
+
+    def end(self, suggestion: Suggestion, state: State, final: Iterable[str] | None = None) -> bool:
+        """End a suggestion nobody decided on; its draft, if untouched, leaves the input box at the next look."""
+        moved = self.suggestions.move(suggestion, state, self.now(), final=final) is not None
+        if moved:
+            self.emit(str(state), dialog=suggestion.dialog_id, suggestion=suggestion.id)
+        return moved

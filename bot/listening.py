@@ -1,0 +1,72 @@
+"""Which chats the twin listens to, and since when: the one choke point for everything that is heard.
+
+It listens to a living person, in a chat with consent for both sides, that its owner has listed. What was written before
+all of that was so is history: it is read as context and never answered, however it comes to us.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.livedb import LiveDb
+from bot.policy import Mode, Policy
+from data.archive import Archive
+from data.consent import Consent, Ledger
+from data.message import Dialog, Message
+from data.transcript import Scope
+
+LOGGED_IN_AT = "logged_in_at"
+"""The archive's fact that says when this login began, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Read anew at each call, since other processes change it."""
+
+    live: LiveDb
+    archive: Archive
+    policy: Policy
+    now: Callable[[], datetime]
+
+    def to(self, dialog_id: int) -> bool:
+        """Whether the twin listens to this chat now."""
+        return self._allowed(self.archive.dialog(dialog_id), Ledger(self.archive).of(dialog_id))
+
+    def dialogs(self) -> list[Dialog]:
+        """The chats it listens to now."""
+        active = Ledger(self.archive).active()
+        listed = [self.archive.dialog(dialog_id) for dialog_id in self.policy.modes(self.now())]
+        return [dialog for dialog in listed if dialog and self._allowed(dialog, active.get(dialog.id))]
+
+    def _allowed(self, dialog: Dialog | None, consent: Consent | None) -> bool:
+        return (
+            dialog is not None
+            and dialog.with_a_person
+            and consent is not None
+            and consent.scope is Scope.CHAT
+            and self.policy.mode(dialog.id, self.now()) is not Mode.OFF
+        )
+
+    # --- since when
+
+    def since(self, dialog_id: int) -> int | None:
+        """The newest message that counts as history; None until a reading of the chat has shown it (`begin`), and
+        again after the chat was listed, allowed or logged in to anew."""
+        row = self.live.db.execute(
+            "SELECT since_id FROM watched WHERE dialog_id = ? AND moment = ?", (dialog_id, self._moment(dialog_id))
+        ).fetchone()
+        return int(row[0]) if row else None
+
+    def begin(self, dialog_id: int, there: Sequence[Message]) -> None:
+        """Note where history ends, from the newest messages of the chat as they stand now. Telegram's times are whole
+        seconds: what came within the same one is history too, because answering it could be wrong."""
+        moment = self._moment(dialog_id)
+        before = [message.id for message in there if message.sent_at.timestamp() <= moment]
+        since = max([self.policy.listed(dialog_id).after_id, *before])
+        self.live.db.execute("REPLACE INTO watched VALUES (?, ?, ?)", (dialog_id, since, moment))
+
+    def _moment(self, dialog_id: int) -> float:
+        consent = Ledger(self.archive).of(dialog_id)
+        logged_in = float(self.archive.fact(LOGGED_IN_AT) or 0)
+        granted = consent.granted_at.timestamp() if consent else 0.0
+        return max(self.policy.listed(dialog_id).at, granted, logged_in)
