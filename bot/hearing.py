@@ -35,6 +35,8 @@ class Hearing:
     def incoming(self, message: Message) -> None:
         """The other side wrote. Whoever may be in danger is noted in the same moment."""
         self.archive.save([message])
+        if not message.asks:
+            return
         with self.inbox.live.transaction():
             if not self.inbox.add(message.dialog_id, message.id, message.text, self.now()):
                 return
@@ -80,8 +82,8 @@ class Hearing:
         """The recent messages of a chat as a reading of its history left them in the archive. What the inbox lacks is
         taken in, however often an earlier reading was interrupted between the archive and here."""
         for message in messages:
-            if message.service:
-                continue  # a call or a new title is nothing said, and has no event of a message either
+            if message.service or not (message.mine or message.asks):
+                continue  # a call or a new title is nothing that is answered in writing
             if message.mine:
                 if not message.by_twin and not self.outbox.ours(dialog_id, message.id, message.text):
                     self._owner_answered(message)

@@ -88,7 +88,8 @@ class Responder:
 
     def context(self, dialog_id: int, extra: Sequence[Message] = ()) -> Context | None:
         """The end of the chat as the model sees it; `extra` are messages tried out in it. None for an empty chat."""
-        history = (*self.archive.recent(dialog_id, max(HISTORY, self.shape.window // 2)), *extra)
+        recent = self.archive.recent(dialog_id, max(HISTORY, self.shape.window // 2))
+        history = (*(message for message in recent if not message.service), *extra)
         if not history:
             return None
         surrogates = Surrogates(self.key, dialog_id)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from data import placeholder
+
 SERVICE_ACCOUNTS = frozenset({777000, 42777, 333000})
 """Telegram's own accounts. They deliver login codes, so nothing of theirs is ever archived or answered."""
 
@@ -95,5 +97,10 @@ class Message:
 
     @property
     def said(self) -> str:
-        """What the transcript shows: the placeholder, the text, or both."""
-        return " ".join(part for part in (self.media, self.text) if part)
+        """What the transcript shows: the placeholder, the text, or both; nothing of what merely happened."""
+        return "" if self.service else " ".join(part for part in (self.media, self.text) if part)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it may be answered in writing: a call is answered otherwise, and what merely happened not at all."""
+        return bool(self.said) and not placeholder.is_call(self.media)

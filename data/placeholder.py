@@ -70,6 +70,11 @@ def call(seconds: float | None, reason: str | None) -> str:
     return f"[call {_clock(seconds)}]" if seconds else _about("[call", " ", reason if reason != "hangup" else None)
 
 
+def is_call(media: str | None) -> bool:
+    """Whether a placeholder is that of a call."""
+    return media is not None and media.startswith("[call")
+
+
 def happened(action: str, about: str | None = None) -> str:
     """Something that happened in a chat, such as `[pin message]` or `[edit group title: Family]`."""
     return _about(f"[{action.replace('_', ' ')}", ": ", about)

@@ -18,7 +18,7 @@ from data import conversation, transcript
 from data.archive import Archive
 from data.consent import Consent, Ledger
 from data.errors import ExitCode, UserError
-from data.message import Message
+from data.message import Kind, Message
 from data.redact import Surrogates
 from data.transcript import Scope, Transcript, Turn
 
@@ -130,6 +130,7 @@ def build(
     """
     consents = _trainable(archive)
     tally = _Tally()
+    _count_untrained(archive, tally)
     windows = list(_windows(archive, consents, shape, tally))
     if not windows:
         raise UserError(
@@ -184,6 +185,15 @@ def _trainable(archive: Archive) -> dict[int, Consent]:
     return active
 
 
+def _count_untrained(archive: Archive, tally: _Tally) -> None:
+    """What is archived with a consent, but is no talk with one person: notes to oneself, for one."""
+    active = Ledger(archive).active()
+    for dialog in archive.dialogs():
+        if dialog.id in active and not dialog.with_a_person:
+            tally.messages += (n := archive.count(dialog.id))
+            tally.dropped["in Saved Messages" if dialog.kind is Kind.SELF else f"in a {dialog.kind} chat"] += n
+
+
 @dataclass(frozen=True, slots=True)
 class _Window:
     dialog_id: int
@@ -198,7 +208,9 @@ def _windows(archive: Archive, consents: Mapping[int, Consent], shape: Shape, ta
         messages = consent.allows(archive.messages(dialog_id))  # windows are cut by what is shown
         tally.messages += len(messages)
         said = [message for message in messages if message.said]
-        tally.dropped["empty"] += len(messages) - len(said)
+        happened = sum(message.service for message in messages)
+        tally.dropped["not said but happened"] += happened
+        tally.dropped["empty"] += len(messages) - len(said) - happened
         for talk in conversation.conversations(said):
             for window, fresh in conversation.windows(talk, shape.window):
                 used = _until_last_target(window, fresh)

@@ -19,6 +19,8 @@ from data.redact import Surrogates
 _MARK = re.compile(r"\[(?:short|middling|long) [a-z ]*text\]")
 _KIND = re.compile(r"\[(?:round video|voice \d+:\d\d|dice \d|\w+)")
 """A placeholder without what may be somebody's words in it: a sticker's emoji, a file's name, a title."""
+_TITLE = re.compile(r": .*\]$", re.DOTALL)
+"""The words in the placeholder of what happened, such as a group's new title."""
 _ESCAPED = re.compile(r"\\|\n|<(?=[|+])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 START_MARK = "<+>"
@@ -115,6 +117,8 @@ def masked(message: Message) -> Message:
     transcript of masked messages is that of the messages themselves.
     """
     bare = replace(message, quote=None, reactions=None)
+    if message.service:
+        return replace(bare, media=_TITLE.sub("]", message.media or "") or None)
     if (message.mine and not message.forwarded) or not message.said:
         return bare
     return replace(bare, text="", media=_mark_of(message))

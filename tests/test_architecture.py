@@ -25,6 +25,8 @@ TELETHON = {
     "data.telegram.client",
     "data.telegram.failure",
     "data.telegram.login",
+    "data.telegram.listing",
+    "data.telegram.media",
     "data.telegram.values",
     "data.pull",
     "bot.live",

@@ -4,11 +4,13 @@ import sqlite3
 from typing import Any
 
 import pytest
+from telethon.tl import types
 
 from bot.policy import Mode
 from bot.suggestion import State
 from data.consent import Ledger
 from data.transcript import Scope
+from sandbox.box import Post
 from tests.fakes import RecordedGenerator
 from tests.household import Household, now, person, settle
 
@@ -201,3 +203,33 @@ async def test_updates_out_of_order_are_answered_once_in_order(house: Household)
     assert house.delivered() == ["sounds good"]
     (turn,) = [turn for turn in generator.asked[-1].turns if "three" in turn.texts]
     assert turn.texts[-3:] == ("one", "two", "three")
+
+
+async def test_calls_and_what_merely_happens_are_never_answered_and_do_not_hide_a_question(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+
+    def happens(sender: int, action: Any) -> None:
+        peer = house.owner_id if sender == anna.id else anna.id
+        house.sandbox.deliver(Post(sender, peer, house.sandbox.town.clock.now(), "", action=action))
+
+    missed = types.MessageActionPhoneCall(1, reason=types.PhoneCallDiscardReasonMissed())
+    async with house.running():
+        happens(anna.id, missed)
+    happens(anna.id, types.MessageActionPinMessage())  # while it is away, so that the reading of history brings it
+    happens(anna.id, missed)
+    async with house.running():
+        await settle()
+    assert (house.outcomes(), house.suggestions()) == ({}, [])
+    asked = await house.sandbox.say(anna.id, house.owner_id, "did you see my call?")
+    happens(house.owner_id, types.MessageActionPinMessage())
+    async with house.running():
+        await house.heard("offered", dialog=anna.id)
+    assert list(house.outcomes()) == [(anna.id, asked)]
+    with house.archive() as archive:
+        assert [m.media for m in archive.messages(anna.id) if m.media] == [
+            "[call missed]",
+            "[pin message]",
+            "[call missed]",
+            "[pin message]",
+        ]

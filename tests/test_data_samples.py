@@ -93,6 +93,23 @@ def test_a_consent_for_what_is_no_person_counts_for_nothing(archive: Archive, tm
     assert refused.value.code is ExitCode.CONSENT
 
 
+def test_notes_to_oneself_and_what_merely_happened_are_archived_and_never_learned(
+    archive: Archive, tmp_path: Path
+) -> None:
+    archive.save_dialogs([Dialog(1, Kind.SELF, "Saved Messages")])
+    say(archive, 1, 30, text=lambda n: f"note {n}")
+    talk = say(archive, ANN, 60)
+    archive.save([replace(talk[2], id=900, text="", media="[edit group title: Secret plan]", service=True)])
+    for dialog in (1, ANN):
+        agree(archive, dialog)
+    card = build(archive, tmp_path / "dataset")
+    assert (card.dropped["in Saved Messages"], card.dropped["not said but happened"]) == (30, 1)
+    assert card.messages == card.kept + sum(card.dropped.values()) == 91
+    written = "".join(path.read_text() for path in (tmp_path / "dataset").iterdir())
+    assert "note" not in written
+    assert "Secret plan" not in written
+
+
 def test_only_consented_chats_are_inside(archive: Archive, tmp_path: Path) -> None:
     say(archive, ANN, 60)
     say(archive, BEN, 60)

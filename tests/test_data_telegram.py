@@ -118,11 +118,10 @@ def test_a_forward_is_marked() -> None:
     [
         message(noforwards=True),
         message(media=types.MessageMediaPhoto(photo=types.PhotoEmpty(1), ttl_seconds=10)),
-        types.MessageService(id=7, peer_id=types.PeerUser(5), date=AT, action=types.MessageActionPhoneCall(1)),
         types.MessageEmpty(id=7, peer_id=None),
     ],
 )
-def test_protected_self_destructing_and_service_messages_are_never_kept(never: Any) -> None:
+def test_protected_self_destructing_and_empty_messages_are_never_kept(never: Any) -> None:
     assert to_message(5, never) is None
 
 
@@ -141,7 +140,7 @@ def test_protected_self_destructing_and_service_messages_are_never_kept(never: A
         (document(types.DocumentAttributeVideo(9, 1, 1, round_message=True)), "[round video]"),
         (document(types.DocumentAttributeVideo(9, 1, 1), types.DocumentAttributeAnimated()), "[animation]"),
         (document(types.DocumentAttributeAudio(65, voice=True)), "[voice 1:05]"),
-        (document(types.DocumentAttributeAudio(65)), "[file]"),
+        (document(types.DocumentAttributeAudio(65)), "[music]"),
         (document(types.DocumentAttributeSticker("😀", types.InputStickerSetEmpty())), "[sticker 😀]"),
         (document(types.DocumentAttributeSticker("", types.InputStickerSetEmpty())), "[sticker]"),
     ],

@@ -5,12 +5,16 @@ The server is a value (`Server`): Telegram itself, its test data centres, or any
 
 from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahead, connect
 from data.telegram.failure import explain, readable_errors
+from data.telegram.listing import Ask, Listed, dialogs_of, folders, listing, within
 from data.telegram.login import Owner, log_in_by_code, log_in_by_qr, log_out, owner_of
-from data.telegram.values import dialogs_of, to_dialog, to_message
+from data.telegram.values import Heard, hear, left_out_because, to_dialog, to_message
 
 __all__ = [
     "TEST_SERVERS",
+    "Ask",
     "Client",
+    "Heard",
+    "Listed",
     "Login",
     "Owner",
     "Server",
@@ -18,6 +22,10 @@ __all__ = [
     "connect",
     "dialogs_of",
     "explain",
+    "folders",
+    "hear",
+    "left_out_because",
+    "listing",
     "log_in_by_code",
     "log_in_by_qr",
     "log_out",
@@ -25,4 +33,5 @@ __all__ = [
     "readable_errors",
     "to_dialog",
     "to_message",
+    "within",
 ]
