@@ -15,6 +15,7 @@ from bot.silence import silence
 from bot.withdraw import withdraw
 from data import samples
 from data.consent import Ledger
+from data.dataset import UNFINISHED
 from data.errors import UserError
 from data.transcript import Scope
 from training import adapter as adapters
@@ -77,6 +78,8 @@ def _holds(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope]) -
     """Whether the dataset holds one of these chats in such a scope; one that cannot be read is taken to."""
     if not home.dataset.exists():
         return False
+    if (home.dataset / UNFINISHED).exists():  # a build was killed, and what it wrote of which chat nobody knows
+        return True
     try:
         inside = samples.read_card(home.dataset).scopes
     except UserError:

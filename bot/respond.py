@@ -93,8 +93,9 @@ class Responder:
         if not history:
             return None
         surrogates = Surrogates(self.key, dialog_id)
-        seen = conversation.tail([message for message in history if message.said], self.shape.window)
-        shown = transcript.of(seen, Scope.CHAT, surrogates, self.shape.zone)
+        quoting = transcript.quoting(history, lambda replied_to: self.archive.message(dialog_id, replied_to))
+        seen = conversation.tail(quoting, self.shape.window, self.shape.pauses)
+        shown = transcript.of(seen, Scope.CHAT, surrogates, self.shape.zone, self.shape.pauses)
         return Context(dialog_id, history[-1].id, shown, surrogates, history)
 
     def propose(self, context: Context, seed: int, stop: Callable[[], bool] | None = None) -> list[Proposal]:

@@ -13,6 +13,7 @@ from bot.guard import Guard
 from bot.respond import Candidate, Responder
 from bot.settings import ModelSettings
 from data.archive import Archive
+from data.pauses import FIXED
 from data.samples import Shape
 from data.transcript import Transcript
 from training import confidence, model
@@ -67,7 +68,7 @@ def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
         generator=Voice(Generator(loaded), desk.settings.model),
         confidence=_by(table if table and table.quantization == loaded.identity.quantization else None),
         guard=Guard(),
-        shape=Shape(wanted.window, desk.zone, wanted.zone),
+        shape=Shape(wanted.window, desk.zone, wanted.zone, adapter.card.pauses if adapter else FIXED),
         key=desk.home.key(),
         candidates=desk.settings.model.candidates,
     )

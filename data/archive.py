@@ -4,7 +4,7 @@ Writing the same message twice is the same as writing it once, so a pull can be 
 """
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +120,15 @@ class Archive(Store):
     def messages(self, dialog_id: int) -> list[Message]:
         """All messages of a dialog in the order they were sent: that of their ids, as times have whole seconds only."""
         return self._select("WHERE dialog_id = ? ORDER BY id", dialog_id)
+
+    def threads(self, dialog_id: int) -> Iterator[Iterator[Message]]:
+        """All messages of a dialog, topic by topic, one thread where it has no topics; read as they are asked for."""
+        topics = self.db.execute("SELECT DISTINCT topic_id FROM messages WHERE dialog_id = ? ORDER BY 1", (dialog_id,))
+        for (topic,) in topics.fetchall():
+            rows = self.db.execute(
+                f"SELECT {_COLUMNS} FROM messages WHERE dialog_id = ? AND topic_id IS ? ORDER BY id", (dialog_id, topic)
+            )
+            yield map(_to_message, rows)
 
     def recent(self, dialog_id: int, limit: int = 400) -> list[Message]:
         """The last `limit` messages of a dialog, in the order they were sent."""

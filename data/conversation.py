@@ -1,96 +1,140 @@
-"""From a stream of messages to what was said in one breath: split by silence, join bursts into turns. Pure.
+"""From a stream of messages to what was said in one breath: join bursts into turns, cut turns into windows. Pure.
 
 A *conversation* is what lies between two silences, a *turn* is one side's burst in it. The same functions serve the
-dataset and the live client, so a live context is cut exactly as a training window was.
+dataset and the live client, so a live context is made of the same turns as a training window. Both reach back over
+silences, which leave a gap mark.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
-from itertools import pairwise
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
+from data import target
 from data.message import Message
-
-SILENCE = timedelta(hours=1)
-"""A pause this long ends a conversation."""
-
-PAUSE = timedelta(minutes=5)
-"""A pause this long ends a turn, even when the same side goes on, and leaves a gap mark in the transcript."""
+from data.pauses import FIXED, Pauses
 
 Burst = tuple[Message, ...]
+T = TypeVar("T")
 
 
-def conversations(messages: Sequence[Message], silence: timedelta = SILENCE) -> list[Burst]:
-    """Split messages in time order wherever nobody wrote for `silence`. The full difference counts, days included."""
-    return _split(messages, lambda before, after: after.sent_at - before.sent_at >= silence)
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """One turn on its way into windows. `part` names the split that it may be learned in; windows never mix two."""
+
+    turn: T
+    size: int
+    """Characters, as `length` counts them."""
+    target: bool
+    part: str = ""
 
 
-def turns(messages: Sequence[Message], pause: timedelta = PAUSE) -> list[Burst]:
-    """Join neighbouring messages of one side into bursts. A change of side, or of authorship by the twin, ends one."""
-    return _split(
-        messages,
-        lambda before, after: (
-            (before.mine, before.by_twin, before.forwarded) != (after.mine, after.by_twin, after.forwarded)
-            or after.sent_at - before.sent_at >= pause
-        ),
-    )
+@dataclass(frozen=True, slots=True)
+class Window(Generic[T]):
+    """A stretch of neighbouring steps. Those before index `fresh` are context that an earlier window may have shown."""
+
+    steps: tuple[Step[T], ...]
+    fresh: int
+    start: int
+    """How many steps of the chat stand before the window."""
 
 
-def tail(messages: Sequence[Message], limit: int) -> Burst:
-    """The end of the last conversation that a reply is written from: whole turns within `limit` characters.
+def shown(messages: Iterable[Message]) -> Iterator[Message]:
+    """The messages that a transcript shows: something was said, not something happened."""
+    return (message for message in messages if message.said)
 
-    The newest turn is always kept, however long it is.
+
+def turns(messages: Iterable[Message], pauses: Pauses = FIXED) -> Iterator[Burst]:
+    """Join neighbouring messages of one speaker into bursts. A pause ends one, and so does a change between what the
+    owner wrote and what only came from the owner's account: the twin's words, a forward, a command."""
+    burst: list[Message] = []
+    before: tuple[object, ...] = ()
+    for message in messages:
+        who = (True, target.against(message)) if message.mine else (False, message.sender_id)
+        if burst and (who != before or message.sent_at - burst[-1].sent_at >= pauses.pause):
+            yield tuple(burst)
+            burst = []
+        burst.append(message)
+        before = who
+    if burst:
+        yield tuple(burst)
+
+
+def tail(messages: Iterable[Message], limit: int, pauses: Pauses = FIXED) -> Burst:
+    """The end of a chat that a reply is written from: whole turns, about `limit` characters, the newest always.
+
+    A chat that fits is shown whole. Else the view begins with about a third of `limit` from before the conversation
+    (or from before its last stretch, where it is too long), so that it grows at its end while people talk, and the
+    model need not read all of it again for each reply.
     """
-    if not messages:
-        return ()
-    kept: list[Burst] = []
-    size = 0
-    for burst in reversed(turns(conversations(messages)[-1])):
-        size += length(burst)
-        if kept and size > limit:
-            break
-        kept.append(burst)
-    return tuple(message for burst in reversed(kept) for message in burst)
+    bursts = list(turns(shown(messages), pauses))
+    sizes = [length(burst) for burst in bursts]
+    begin = 0
+    if sum(sizes) > limit:
+        begin = _back(sizes, _conversation(bursts, pauses), limit // 3)
+        for end in range(begin + 1, len(bursts)):
+            if sum(sizes[begin : end + 1]) > limit:
+                begin = _back(sizes, end, limit // 3)
+    return tuple(message for burst in bursts[begin:] for message in burst)
 
 
-def windows(conversation: Sequence[Message], limit: int) -> list[tuple[Burst, int]]:
-    """Cut one conversation into training windows of at most about `limit` characters.
+def _conversation(bursts: Sequence[Burst], pauses: Pauses) -> int:
+    """Where the last conversation begins."""
+    for index in range(len(bursts) - 1, 0, -1):
+        if bursts[index][0].sent_at - bursts[index - 1][-1].sent_at >= pauses.silence:
+            return index
+    return 0
 
-    Returns `(messages, fresh)` pairs: messages before index `fresh` were already in the window before and are context
-    only, so that each own turn carries loss exactly once. A window after the first begins with about a third of
-    `limit` of context. A conversation that fits is one window, equal to what `tail` shows live.
+
+def _back(sizes: Sequence[int], end: int, room: int) -> int:
+    """The earliest index from which everything before `end` takes at most `room`."""
+    while end > 0 and sizes[end - 1] <= room:
+        end -= 1
+        room -= sizes[end]
+    return end
+
+
+def windows(steps: Iterable[Step[T]], limit: int) -> Iterator[Window[T]]:
+    """Cut the turns of a chat into training windows of about `limit` characters, in one pass that keeps one window.
+
+    Each target is fresh in exactly one window, and nothing stands after a window's last target. A window begins with
+    about a third of `limit` of what stood before it, at least one turn; the first of a chat with all that fits, as the
+    live view of a young chat does. Turns far from any target are in no window.
     """
-    bursts = turns(conversation)
-    cut: list[tuple[Burst, int]] = []
-    start = 0
-    while start < len(bursts):
-        context = start
-        while context > 0 and length_of(bursts[context - 1 : start]) <= limit // 3:
-            context -= 1
-        end = start + 1
-        while end < len(bursts) and length_of(bursts[context : end + 1]) <= limit:
-            end += 1
-        before = sum(len(burst) for burst in bursts[context:start])
-        cut.append((tuple(message for burst in bursts[context:end] for message in burst), before))
-        start = end
-    return cut
+    recent: deque[Step[T]] = deque()
+    recent_size = 0
+    open_: list[Step[T]] = []
+    fresh = start = size = used = 0
+    first = True
+    for seen, step in enumerate(steps):
+        if open_ and (size + step.size > limit or step.part != open_[-1].part):
+            yield Window(tuple(open_[:used]), fresh, start)
+            open_, first = [], False
+        if open_:
+            open_.append(step)
+            size += step.size
+        elif step.target:
+            context = _context(recent, limit - step.size if first else limit // 3)
+            open_ = [*context, step]
+            fresh, start = len(context), seen - len(context)
+            size = sum(each.size for each in open_)
+        if step.target:
+            used = len(open_)
+        recent.append(step)
+        recent_size += step.size
+        while recent_size > limit and len(recent) > 1:
+            recent_size -= recent.popleft().size
+    if open_:
+        yield Window(tuple(open_[:used]), fresh, start)
+
+
+def _context(recent: Sequence[Step[T]], room: int) -> list[Step[T]]:
+    if not recent:
+        return []
+    sizes = [step.size for step in recent]
+    return list(recent)[min(_back(sizes, len(sizes), room), len(sizes) - 1) :]
 
 
 def length(burst: Sequence[Message]) -> int:
     """Characters of a burst as shown, one more for each message boundary."""
     return sum(len(message.said) + 1 for message in burst)
-
-
-def length_of(bursts: Sequence[Burst]) -> int:
-    """Characters of several bursts."""
-    return sum(map(length, bursts))
-
-
-def _split(messages: Sequence[Message], ends: Callable[[Message, Message], bool]) -> list[Burst]:
-    if not messages:
-        return []
-    parts = [[messages[0]]]
-    for before, after in pairwise(messages):
-        if ends(before, after):
-            parts.append([])
-        parts[-1].append(after)
-    return [tuple(part) for part in parts]

@@ -1,31 +1,26 @@
-"""The dataset: archive -> samples, split by time, every message accounted for.
+"""The dataset as training reads it: samples, one a line, and the card that says what they were made from.
 
-A *sample* is one window of one conversation as the model will see it. Files in the dataset folder: `train.jsonl`,
-`validation.jsonl`, `test.jsonl`, `controls.jsonl` (the newest windows seen from the contacts' side, to tell "learned
-this person" from "learned to chat") and `card.json`. Whole conversations go to one split, by time, never at random.
+A *sample* is one window of one chat as the model will see it. Files in the dataset folder: `train.jsonl`,
+`validation.jsonl`, `test.jsonl`, `unseen.jsonl` (chats that are held out as a whole), `controls.jsonl` (the newest
+windows seen from the contacts' side, to tell "learned this person" from "learned to chat"), `rhythm.json` and
+`card.json`. `data.dataset` writes them.
 """
 
-import hashlib
 import json
 import os
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from data import conversation, transcript
-from data.archive import Archive
-from data.consent import Consent, Ledger
-from data.errors import ExitCode, UserError
-from data.message import Kind, Message
-from data.redact import Surrogates
-from data.transcript import Scope, Transcript, Turn
+from data.errors import UserError
+from data.pauses import FIXED, Pauses
+from data.transcript import Transcript, Turn
 
-SPLITS = ("train", "validation", "test", "controls")
-TEST_SHARE, VALIDATION_SHARE = 0.10, 0.05
-CONTROL_CHATS, CONTROL_WINDOWS = 8, 12
-"""How many contacts serve as other persons, and how many of their newest windows are kept."""
+OWN_SPLITS = ("train", "validation", "test", "unseen")
+"""The owner's samples."""
+SPLITS = (*OWN_SPLITS, "controls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +41,50 @@ class Sample:
 
     def to_json(self) -> str:
         """One line of the dataset."""
-        turns = [
-            {"mine": t.mine, "texts": t.texts, "at": t.at.isoformat(), "gap": t.gap.total_seconds(), "target": t.target}
-            for t in self.transcript.turns
-        ]
-        return json.dumps({"dialog": self.dialog_id, "fresh": self.fresh, "turns": turns}, ensure_ascii=False)
+        return line_of(self.dialog_id, self.fresh, map(turn_to_json, self.transcript.turns))
 
     @classmethod
     def from_json(cls, line: str) -> "Sample":
         """The inverse of `to_json`."""
         row = json.loads(line)
-        turns = tuple(
-            Turn(
-                mine=t["mine"],
-                texts=tuple(t["texts"]),
-                at=datetime.fromisoformat(t["at"]),
-                gap=timedelta(seconds=t["gap"]),
-                target=t["target"],
-            )
-            for t in row["turns"]
-        )
-        return cls(row["dialog"], Transcript(turns), row["fresh"])
+        return cls(row["dialog"], Transcript(tuple(map(_turn_of, row["turns"]))), row["fresh"])
+
+
+def turn_to_json(turn: Turn) -> str:
+    """One turn as it stands in a sample's line. What is usual is left out."""
+    values: dict[str, Any] = {"mine": turn.mine, "texts": turn.texts, "at": turn.at.isoformat()}
+    if turn.gap:
+        values["gap"] = turn.gap.total_seconds()
+    if turn.target:
+        values["target"] = True
+    if turn.speaker:
+        values["speaker"] = turn.speaker
+    if turn.quotes:
+        values["quotes"] = turn.quotes
+    if turn.weight != 1.0:
+        values["weight"] = turn.weight
+    return _encode(values)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+
+
+def _turn_of(values: dict[str, Any]) -> Turn:
+    return Turn(
+        mine=values["mine"],
+        texts=tuple(values["texts"]),
+        at=datetime.fromisoformat(values["at"]),
+        gap=timedelta(seconds=values.get("gap", 0)),
+        target=values.get("target", False),
+        speaker=values.get("speaker"),
+        quotes=tuple(values.get("quotes", ())),
+        weight=values.get("weight", 1.0),
+    )
+
+
+def line_of(dialog_id: int, fresh: int, turns: Iterable[str]) -> str:
+    """A sample's line from the lines of its turns."""
+    return f'{{"dialog":{dialog_id},"fresh":{fresh},"turns":[{",".join(turns)}]}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,8 @@ class Shape:
     """Characters of one window, about a quarter as many tokens."""
     zone: tzinfo = UTC
     zone_name: str = "UTC"
+    pauses: Pauses = FIXED
+    """Fitted by `build`; the live client takes those of its adapter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +112,15 @@ class DatasetCard:
     kept: int
     dropped: dict[str, int]
     turns: int
+    """Own turns that are learned, in all parts."""
     characters: int
     split: dict[str, int]
+    """Samples of each part."""
+    not_learned: dict[str, int] = field(default_factory=dict)
+    """Own messages that are in samples as context only, by reason."""
+    pause: float = FIXED.pause.total_seconds()
+    """Seconds; see `Pauses`."""
+    silence: float = FIXED.silence.total_seconds()
 
     @property
     def chats(self) -> tuple[int, ...]:
@@ -101,181 +128,14 @@ class DatasetCard:
         return tuple(sorted(int(dialog_id) for dialog_id in self.scopes))
 
     @property
+    def pauses(self) -> Pauses:
+        """The thresholds that its turns were cut with."""
+        return Pauses(timedelta(seconds=self.pause), timedelta(seconds=self.silence))
+
+    @property
     def samples(self) -> int:
         """All samples of the owner."""
-        return sum(self.split[name] for name in SPLITS[:3])
-
-
-@dataclass(slots=True)
-class _Tally:
-    messages: int = 0
-    kept: int = 0
-    turns: int = 0
-    characters: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-
-
-def build(
-    archive: Archive,
-    key: bytes,
-    folder: Path,
-    shape: Shape,
-    now: datetime,
-    progress: Callable[[float], None] = lambda _: None,
-) -> DatasetCard:
-    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none, or when one
-    ends meanwhile.
-
-    `progress` is told the share, 0..1, of the windows that are written.
-    """
-    consents = _trainable(archive)
-    tally = _Tally()
-    _count_untrained(archive, tally)
-    windows = list(_windows(archive, consents, shape, tally))
-    if not windows:
-        raise UserError(
-            "There is nothing to learn from: no consented chat holds a message of yours.", "Run: doppelgram pull"
-        )
-    by_split = _split(windows)
-    lines: dict[str, list[str]] = {name: [] for name in SPLITS[:3]}
-    for done, (split, window) in enumerate((name, each) for name in lines for each in by_split[name]):
-        progress(done / len(windows))
-        lines[split].append(_sample(window, consents[window.dialog_id], key, shape).to_json() + "\n")
-    files = {name: "".join(each) for name, each in lines.items()}
-    files["controls"] = "".join(s.to_json() + "\n" for s in _controls(windows, consents, key, shape))
-    card = DatasetCard(
-        hash=hashlib.sha256("\0".join(files.values()).encode()).hexdigest()[:16],
-        built_at=now.isoformat(timespec="seconds"),
-        scopes={str(dialog_id): consent.scope.value for dialog_id, consent in consents.items()},
-        window=shape.window,
-        zone=shape.zone_name,
-        messages=tally.messages,
-        kept=tally.kept,
-        dropped=dict(sorted(tally.dropped.items())),
-        turns=tally.turns,
-        characters=tally.characters,
-        split={name: len(by_split[name]) for name in SPLITS[:3]} | {"controls": files["controls"].count("\n")},
-    )
-    # A consent that ends from now on waits for the dataset to be there, and then removes it.
-    with archive.transaction():
-        if _trainable(archive) != consents:
-            raise UserError("A consent changed while the dataset was made.", "Run: doppelgram build", ExitCode.CONSENT)
-        _write(folder, files, card)
-    return card
-
-
-def _write(folder: Path, files: Mapping[str, str], card: DatasetCard) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Without its card a half-written dataset is none: nobody takes it for the old one, or for what the old one held.
-    (folder / "card.json").unlink(missing_ok=True)
-    for name, text in files.items():
-        write_private(folder / f"{name}.jsonl", text)
-    write_private(folder / "card.json", json.dumps(asdict(card), indent=2) + "\n")
-
-
-def _trainable(archive: Archive) -> dict[int, Consent]:
-    people = {dialog.id for dialog in archive.dialogs() if dialog.with_a_person}
-    active = {dialog_id: consent for dialog_id, consent in Ledger(archive).active().items() if dialog_id in people}
-    if not active:
-        raise UserError(
-            "No chat has a consent on record, so nothing may be used for training.",
-            "Ask the person, then run: doppelgram consent grant CHAT --scope chat",
-            ExitCode.CONSENT,
-        )
-    return active
-
-
-def _count_untrained(archive: Archive, tally: _Tally) -> None:
-    """What is archived with a consent, but is no talk with one person: notes to oneself, for one."""
-    active = Ledger(archive).active()
-    for dialog in archive.dialogs():
-        if dialog.id in active and not dialog.with_a_person:
-            tally.messages += (n := archive.count(dialog.id))
-            tally.dropped["in Saved Messages" if dialog.kind is Kind.SELF else f"in a {dialog.kind} chat"] += n
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    dialog_id: int
-    messages: tuple[Message, ...]
-    fresh: int
-    began: datetime
-    """When its conversation began: what decides the split."""
-
-
-def _windows(archive: Archive, consents: Mapping[int, Consent], shape: Shape, tally: _Tally) -> Iterator[_Window]:
-    for dialog_id, consent in consents.items():
-        messages = consent.allows(archive.messages(dialog_id))  # windows are cut by what is shown
-        tally.messages += len(messages)
-        said = [message for message in messages if message.said]
-        happened = sum(message.service for message in messages)
-        tally.dropped["not said but happened"] += happened
-        tally.dropped["empty"] += len(messages) - len(said) - happened
-        for talk in conversation.conversations(said):
-            for window, fresh in conversation.windows(talk, shape.window):
-                used = _until_last_target(window, fresh)
-                new = len(window) - fresh
-                if used <= fresh:
-                    tally.dropped["no own turn to learn"] += new
-                    continue
-                tally.kept += used - fresh
-                tally.dropped["after the last own turn"] += len(window) - used
-                own = [turn for turn in conversation.turns(window[fresh:used]) if _is_target(turn[0])]
-                tally.turns += len(own)
-                tally.characters += sum(len(m.said) for turn in own for m in turn)
-                yield _Window(dialog_id, window[:used], fresh, talk[0].sent_at)
-    tally.dropped += Counter()  # forget reasons that never occurred
-
-
-def _is_target(message: Message) -> bool:
-    return message.mine and not message.by_twin and not message.forwarded
-
-
-def _until_last_target(window: Sequence[Message], fresh: int) -> int:
-    """The end of the last own turn: what follows it has nothing to teach."""
-    return max((i + 1 for i in range(fresh, len(window)) if _is_target(window[i])), default=0)
-
-
-def _split(windows: Sequence[_Window]) -> dict[str, list[_Window]]:
-    """By the time their conversation began; conversations of one moment stay together. The first goes to `train`
-    whatever its share is: there is nothing to hold out before there is something to learn from."""
-    times = sorted(window.began for window in windows)
-    validation_from = times[int(len(times) * (1 - TEST_SHARE - VALIDATION_SHARE))]
-    test_from = times[int(len(times) * (1 - TEST_SHARE))]
-    parts: dict[str, list[_Window]] = {name: [] for name in SPLITS[:3]}
-    for window in sorted(windows, key=lambda w: (w.began, w.dialog_id, w.messages[0].id)):
-        if window.began < validation_from or window.began == times[0]:
-            parts["train"].append(window)
-        else:
-            parts["test" if window.began >= test_from else "validation"].append(window)
-    return parts
-
-
-def _sample(window: _Window, consent: Consent, key: bytes, shape: Shape) -> Sample:
-    surrogates = Surrogates(key, window.dialog_id)
-    shown = transcript.of(window.messages, consent.scope, surrogates, shape.zone)
-    return Sample(window.dialog_id, shown, len(conversation.turns(window.messages[: window.fresh])))
-
-
-def _controls(windows: Sequence[_Window], consents: dict[int, Consent], key: bytes, shape: Shape) -> Iterator[Sample]:
-    """The newest windows of the contacts who wrote most, with the sides swapped, if they agreed to it.
-
-    Not only the test time: few contacts are talked to in any tenth of a history. Earlier windows stood in training as
-    context, never with loss on the contact's words, so they can only make the contacts look easier, and the owner's
-    gain over them smaller than it is.
-    """
-    newest: dict[int, list[_Window]] = defaultdict(list)
-    for window in sorted(windows, key=lambda w: (w.began, w.messages[0].id), reverse=True):
-        if any(map(transcript.is_mark, window.messages)):  # pulled under scope `own`, and not again since
-            continue
-        if consents[window.dialog_id].scope is Scope.CHAT and len(newest[window.dialog_id]) < CONTROL_WINDOWS:
-            newest[window.dialog_id].append(window)
-    size = {chat: sum(len(m.text) for w in mine for m in w.messages if not m.mine) for chat, mine in newest.items()}
-    for chat in sorted(newest, key=lambda chat: (-size[chat], chat))[:CONTROL_CHATS]:
-        for window in newest[chat]:
-            swapped = tuple(replace(m, mine=not m.mine) for m in window.messages)
-            if end := _until_last_target(swapped, window.fresh):
-                yield _sample(replace(window, messages=swapped[:end]), consents[chat], key, shape)
+        return sum(self.split.get(name, 0) for name in OWN_SPLITS)
 
 
 def read_card(folder: Path) -> DatasetCard:
@@ -298,8 +158,13 @@ def read(folder: Path, split: str) -> list[Sample]:
 def write_private(path: Path, text: str) -> None:
     """Write a whole file or nothing, readable by its owner alone from the first byte."""
     fresh = path.with_name(path.name + ".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
+    with open_private(fresh) as file:
+        file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def open_private(path: Path) -> BinaryIO:
+    """A new file to write bytes to, readable by its owner alone from the first one."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

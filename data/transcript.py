@@ -7,13 +7,15 @@ text and no contact can forge a turn.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from data import conversation
+from data import conversation, pseudonym, target
+from data.conversation import Burst
 from data.message import Message
+from data.pauses import FIXED, Pauses
 from data.redact import Surrogates
 
 _MARK = re.compile(r"\[(?:short|middling|long) [a-z ]*text\]")
@@ -21,10 +23,12 @@ _KIND = re.compile(r"\[(?:round video|voice \d+:\d\d|dice \d|\w+)")
 """A placeholder without what may be somebody's words in it: a sticker's emoji, a file's name, a title."""
 _TITLE = re.compile(r": .*\]$", re.DOTALL)
 """The words in the placeholder of what happened, such as a group's new title."""
-_ESCAPED = re.compile(r"\\|\n|<(?=[|+])")
+_ESCAPED = re.compile(r"\\|\n|<(?=[|+@\"])")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 START_MARK = "<+>"
 """Stands where the other side would have spoken, when the owner opens the conversation."""
+LONGEST_QUOTE = 80
+"""Characters of a message replied to that are repeated at the reply."""
 
 
 class Scope(StrEnum):
@@ -51,9 +55,16 @@ class Turn:
     at: datetime
     """When its first message was sent, in the owner's time zone."""
     gap: timedelta = timedelta(0)
-    """How long it had been quiet before; zero for the first turn."""
+    """How long it had been quiet before, where that was a pause; zero where not, and for the first turn."""
     target: bool = False
     """Whether the model may learn to write it: the owner's own words, not a forward, not the twin's."""
+    speaker: str | None = None
+    """Who spoke, in a group, by a name that is not theirs; None for the owner and in a private chat."""
+    quotes: tuple[str, ...] = ()
+    """Per text what it replies to, redacted and cut short, empty where it replies to nothing; empty for no quote at
+    all. The owner's own turns have none: when a reply is asked for, nobody knows yet what it would quote."""
+    weight: float = field(default=1.0, compare=False)
+    """How much it counts in training, relative to others; nothing that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +96,62 @@ class Block:
         return "".join(piece.text for piece in self.pieces)
 
 
-def of(messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: tzinfo = UTC) -> Transcript:
-    """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown."""
-    said = [message for message in within(messages, scope) if message.said]
-    turns: list[Turn] = []
+def of(
+    messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: tzinfo = UTC, pauses: Pauses = FIXED
+) -> Transcript:
+    """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown.
+
+    A quote is shown as the message holds it: `quoting` looks up what a reply points to.
+    """
+    turns = turns_of(conversation.turns(conversation.shown(within(messages, scope)), pauses), surrogates, zone, pauses)
+    return Transcript(tuple(turns))
+
+
+def turns_of(bursts: Iterable[Burst], surrogates: Surrogates, zone: tzinfo, pauses: Pauses) -> Iterator[Turn]:
+    """The turns of bursts that follow each other, one by one: what `of` consists of."""
     last: datetime | None = None
-    for burst in conversation.turns(said):
+    for burst in bursts:
         first = burst[0]
-        turns.append(
-            Turn(
-                mine=first.mine,
-                texts=tuple(surrogates.redact(message.said) for message in burst),
-                at=first.sent_at.astimezone(zone),
-                gap=first.sent_at - last if last else timedelta(0),
-                target=first.mine and not first.by_twin and not first.forwarded,
-            )
+        gap = first.sent_at - last if last else timedelta(0)
+        quotes = () if first.mine else tuple(_quote(message, surrogates) for message in burst)
+        yield Turn(
+            mine=first.mine,
+            texts=tuple([surrogates.redact(message.said) for message in burst]),
+            at=first.sent_at.astimezone(zone),
+            gap=gap if gap >= pauses.pause else timedelta(0),
+            target=first.mine and target.against(first) is None,
+            speaker=pseudonym.of(surrogates.key, first.dialog_id, first.sender_id) if _in_a_group(first) else None,
+            quotes=quotes if any(quotes) else (),
         )
         last = burst[-1].sent_at
-    return Transcript(tuple(turns))
+
+
+def _in_a_group(message: Message) -> bool:
+    return message.sender_id is not None and not message.mine and message.dialog_id < 0
+
+
+def _quote(message: Message, surrogates: Surrogates) -> str:
+    if not message.quote:
+        return ""
+    plain = " ".join(surrogates.redact(message.quote).replace('"', "'").split())
+    return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
+
+
+def quoting(messages: Iterable[Message], find: Callable[[int], Message | None]) -> Iterator[Message]:
+    """These messages, a reply that picked no quote quoting what it replies to, unless that stands right before it.
+
+    `find` looks a message of the same dialog up by its id. It must see what is kept, and no more than a consent allows.
+    """
+    before: int | None = None
+    for message in messages:
+        answered = message.reply_to
+        known = answered is None or answered in (before, message.topic_id) or answered >= message.id
+        if answered is None or known or message.mine or message.quote:
+            yield message
+        else:
+            found = find(answered)
+            yield replace(message, quote=found.said) if found and found.said else message
+        before = message.id if message.said else before
 
 
 def within(messages: Iterable[Message], scope: Scope) -> list[Message]:
@@ -156,7 +205,8 @@ def render(transcript: Transcript) -> tuple[Block, ...]:
             blocks.append(Block(Role.ASSISTANT, _pieces(turn), index))
         else:
             mark = (Piece(f"{_mark(turn)}\n", said=False),) if _mark(turn) else ()
-            pieces = mark + _pieces(turn)
+            tag = (Piece(f"<@{turn.speaker}> ", said=False),) if turn.speaker else ()
+            pieces = mark + tag + _pieces(turn)
             if blocks[-1].role is Role.USER:
                 pieces = (*blocks.pop().pieces, Piece("\n", said=False), *pieces)
             blocks.append(Block(Role.USER, pieces))
@@ -170,7 +220,7 @@ def _header(transcript: Transcript) -> str:
 
 def _mark(turn: Turn) -> str:
     """`<+12m>`, `<+3h>`, or for half a day and more `<+2d Fri 09:15>`; empty for a gap that is no pause."""
-    if turn.gap < conversation.PAUSE:
+    if not turn.gap:
         return ""
     minutes = int(turn.gap / timedelta(minutes=1))
     if minutes < 60:
@@ -182,9 +232,11 @@ def _mark(turn: Turn) -> str:
 
 def _pieces(turn: Turn) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
-    for text in turn.texts:
+    for index, text in enumerate(turn.texts):
         if pieces:
             pieces.append(Piece("\n", said=False))
+        if turn.quotes and turn.quotes[index]:
+            pieces += [Piece('<"', said=False), Piece(_escape(turn.quotes[index]), said=True), Piece('"> ', said=False)]
         pieces.append(Piece(_escape(text), said=True))
     return tuple(pieces)
 

@@ -1,12 +1,15 @@
-"""Where a conversation ends, what one turn is, and how both are cut to size."""
+"""What one turn is, and how a chat is cut to windows that reach back over silences."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.conversation import PAUSE, SILENCE, conversations, length_of, tail, turns, windows
+from data.conversation import Burst, Step, Window, length, shown, tail, turns, windows
 from data.message import Message
+from data.pauses import FIXED, Pauses
 
 NOON = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -26,8 +29,16 @@ def talk(*says: tuple[str, timedelta], start: datetime = NOON) -> list[Message]:
     return messages
 
 
-def texts(parts: list[tuple[Message, ...]]) -> list[str]:
-    return [" ".join(message.text for message in part) for part in parts]
+def texts(bursts: Iterable[Burst]) -> list[str]:
+    return [" ".join(message.text for message in burst) for burst in bursts]
+
+
+def cut(messages: Sequence[Message], limit: int, parts: Sequence[str] = ()) -> list[Window[Burst]]:
+    steps = [
+        Step(burst, length(burst), burst[0].mine and not burst[0].by_twin, parts[index] if parts else "")
+        for index, burst in enumerate(turns(messages))
+    ]
+    return list(windows(steps, limit))
 
 
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=10)
@@ -35,29 +46,28 @@ SOON, LATER = timedelta(seconds=10), timedelta(minutes=10)
 says = st.lists(
     st.tuples(
         st.tuples(st.sampled_from(["me", "her", "twin"]), st.text("abc ", min_size=1, max_size=40)).map(": ".join),
-        st.sampled_from([SOON, LATER, timedelta(minutes=50)]),
+        st.sampled_from([SOON, LATER, timedelta(minutes=50), timedelta(days=3)]),
     ),
     min_size=1,
     max_size=25,
 )
+checked = settings(max_examples=150, derandomize=True, deadline=None)
 
 
-def test_three_days_and_two_minutes_are_a_silence_although_their_seconds_are_few() -> None:
-    messages = talk(("her: hi", SOON), ("her: anyone?", timedelta(days=3, minutes=2)))
-    assert texts(conversations(messages)) == ["hi", "anyone?"]
-    assert texts(turns(talk(("her: hi", SOON), ("her: anyone?", timedelta(days=3, seconds=2))))) == ["hi", "anyone?"]
-
-
-def test_a_conversation_lasts_until_nobody_wrote_for_an_hour() -> None:
-    almost = SILENCE - timedelta(seconds=1)
-    assert texts(conversations(talk(("her: a", SOON), ("me: b", almost), ("her: c", SILENCE)))) == ["a b", "c"]
-    assert conversations([]) == []
+def test_three_days_and_two_minutes_are_a_pause_although_their_seconds_are_few() -> None:
+    for pause in (timedelta(days=3, minutes=2), timedelta(days=3, seconds=2)):
+        assert texts(turns(talk(("her: hi", SOON), ("her: anyone?", pause)))) == ["hi", "anyone?"]
 
 
 def test_a_turn_lasts_until_the_other_side_speaks_or_a_pause() -> None:
-    almost = PAUSE - timedelta(seconds=1)
-    messages = talk(("her: a", SOON), ("her: b", almost), ("her: c", PAUSE), ("me: d", SOON), ("me: e", SOON))
+    almost = FIXED.pause - timedelta(seconds=1)
+    messages = talk(("her: a", SOON), ("her: b", almost), ("her: c", FIXED.pause), ("me: d", SOON), ("me: e", SOON))
     assert texts(turns(messages)) == ["a b", "c", "d e"]
+
+
+def test_the_owners_own_pause_is_obeyed() -> None:
+    messages = talk(("her: a", SOON), ("her: b", timedelta(minutes=3)), ("her: c", SOON))
+    assert texts(turns(messages, Pauses(pause=timedelta(minutes=3)))) == ["a", "b c"]
 
 
 def test_what_the_twin_wrote_and_what_was_forwarded_are_turns_of_their_own() -> None:
@@ -65,47 +75,103 @@ def test_what_the_twin_wrote_and_what_was_forwarded_are_turns_of_their_own() -> 
     assert texts(turns(messages)) == ["a", "b", "c", "d"]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+def test_what_is_context_only_by_itself_is_a_turn_of_its_own() -> None:
+    messages = talk(("me: a", SOON), ("me: /start", SOON), ("me: " + "long " * 200, SOON), ("me: c", SOON))
+    assert texts(turns(messages)) == ["a", "/start", "long " * 200, "c"]
+
+
+def test_in_a_group_each_speaker_has_turns_of_their_own() -> None:
+    said = talk(("her: a", SOON), ("her: b", SOON), ("her: c", SOON))
+    group = [replace(message, dialog_id=-7, sender_id=sender) for message, sender in zip(said, (1, 1, 2), strict=True)]
+    assert texts(turns(group)) == ["a b", "c"]
+
+
+def test_what_happened_and_what_says_nothing_is_not_shown() -> None:
+    said = talk(("her: a", SOON), ("her: ", SOON), ("her: b", SOON))
+    happened = replace(said[0], id=9, text="", media="[pin message]", service=True)
+    assert [message.text for message in shown([*said, happened])] == ["a", "b"]
+
+
+@checked
 @given(says, st.integers(1, 200))
-def test_windows_hold_every_message_exactly_once_as_fresh(lines: list[tuple[str, timedelta]], limit: int) -> None:
+def test_each_target_is_fresh_in_exactly_one_window(lines: list[tuple[str, timedelta]], limit: int) -> None:
     messages = talk(*lines)
-    fresh = [message for window, at in windows(messages, limit) for message in window[at:]]
-    assert fresh == messages
+    fresh = [step.turn for window in cut(messages, limit) for step in window.steps[window.fresh :] if step.target]
+    assert fresh == [burst for burst in turns(messages) if burst[0].mine and not burst[0].by_twin]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@checked
 @given(says, st.integers(1, 200))
-def test_a_window_is_a_stretch_of_the_talk_with_its_context_before_it(
+def test_a_window_is_a_stretch_of_the_chat_that_ends_with_a_target(
     lines: list[tuple[str, timedelta]], limit: int
 ) -> None:
-    messages = talk(*lines)
-    done = 0
-    for window, at in windows(messages, limit):
-        assert list(window) == messages[done - at : done - at + len(window)]
-        assert length_of([window[:at]]) <= limit // 3
-        assert length_of([window]) <= limit or len(turns(window[at:])) == 1
-        done += len(window) - at
+    bursts, done = list(turns(talk(*lines))), 0
+    for window in cut(talk(*lines), limit):
+        end = window.start + len(window.steps)
+        assert [step.turn for step in window.steps] == bursts[window.start : end]
+        assert window.steps[-1].target
+        assert window.start + window.fresh >= done, "what is new was new"
+        assert sum(step.size for step in window.steps) <= limit or len(window.steps) - window.fresh == 1
+        context = sum(step.size for step in window.steps[: window.fresh])
+        assert context <= limit // 3 or window.fresh == 1 or not done, "a third, or the turn that is answered"
+        done = end
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@checked
 @given(says)
-def test_a_talk_that_fits_is_one_window_and_that_is_what_is_seen_live(lines: list[tuple[str, timedelta]]) -> None:
-    messages = talk(*lines)
-    limit = length_of([tuple(messages)])
-    assert windows(messages, limit) == [(tuple(messages), 0)]
+def test_a_chat_that_fits_is_one_window_up_to_the_last_target_and_is_seen_live(
+    lines: list[tuple[str, timedelta]],
+) -> None:
+    messages = [*talk(*lines), *talk(("me: last", SOON), start=NOON + timedelta(days=99))]
+    limit = length(messages)
+    (window,) = cut(messages, limit)
+    assert [message for step in window.steps for message in step.turn] == messages
     assert tail(messages, limit) == tuple(messages)
-    assert tail(messages, limit - 1) != tuple(messages) or len(turns(messages)) == 1
 
 
-def test_the_tail_is_whole_turns_of_the_last_talk_that_fit() -> None:
+def test_a_window_crosses_a_silence_but_never_two_parts() -> None:
+    messages = talk(("her: a", SOON), ("me: b", SOON), ("her: c", timedelta(days=2)), ("me: d", SOON))
+    (whole,) = cut(messages, 100)
+    assert texts(step.turn for step in whole.steps) == ["a", "b", "c", "d"]
+    first, second = cut(messages, 100, ["train", "train", "test", "test"])
+    assert texts(step.turn for step in first.steps) == ["a", "b"]
+    assert texts(step.turn for step in second.steps[: second.fresh]) == ["a", "b", "c"]
+    assert texts(step.turn for step in second.steps[second.fresh :]) == ["d"]
+
+
+def test_turns_far_from_any_target_are_in_no_window() -> None:
+    messages = talk(("me: a", SOON), *((f"her: {'x' * 30} {n}", LATER) for n in range(20)), ("me: b", SOON))
+    first, second = cut(messages, 120)
+    assert texts(step.turn for step in first.steps) == ["a"]
+    assert [step.turn[0].id for step in second.steps] == [21, 22]
+
+
+def test_the_tail_begins_a_third_before_the_conversation() -> None:
     messages = talk(
-        ("her: before", SOON), ("me: aaaa", 2 * SILENCE), ("her: bb", SOON), ("her: cc", SOON), ("me: dd", SOON)
+        *((f"her: {'x' * 8}", LATER) for _ in range(9)), ("me: aaaa", timedelta(hours=2)), ("her: bb", SOON)
     )
-    assert [message.text for message in tail(messages, 100)] == ["aaaa", "bb", "cc", "dd"]
-    assert [message.text for message in tail(messages, 9)] == ["bb", "cc", "dd"]
-    assert [message.text for message in tail(messages, 8)] == ["dd"]
+    assert [message.text for message in tail(messages, 60)] == ["x" * 8, "x" * 8, "aaaa", "bb"]
+    assert len(tail(messages, 1000)) == 11
     assert tail([], 100) == ()
 
 
+@checked
+@given(says, st.integers(1, 200))
+def test_the_tail_is_whole_turns_and_holds_the_newest(lines: list[tuple[str, timedelta]], limit: int) -> None:
+    messages = talk(*lines)
+    seen, bursts = list(turns(tail(messages, limit))), list(turns(messages))
+    assert seen == bursts[len(bursts) - len(seen) :]
+    assert seen
+    assert length(tail(messages, limit)) <= limit or len(seen) == 1 or length(seen[-1]) > limit - limit // 3
+
+
+def test_while_people_talk_the_tail_grows_at_its_end() -> None:
+    """Or the model would have to read all of it again for each reply."""
+    messages = talk(*((f"{'me' if n % 2 else 'her'}: {'x' * 20}", SOON) for n in range(300)))
+    starts = [tail(messages[:end], 420)[0].id for end in range(1, 300)]
+    assert starts == sorted(starts)
+    assert len(set(starts)) < 30
+
+
 def test_the_newest_turn_is_seen_however_long_it_is() -> None:
-    assert [message.text for message in tail(talk(("her: a", SOON), ("me: " + "b" * 50, SOON)), 10)] == ["b" * 50]
+    assert [message.text for message in tail(talk(("her: a", SOON), ("me: " + "b" * 50, SOON)), 5)] == ["b" * 50]

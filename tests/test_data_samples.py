@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import samples, transcript
+from data import controls, dataset, samples, transcript
 from data.archive import Archive
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind, Message
 from data.redact import Surrogates
-from data.samples import SPLITS, Sample, Shape
+from data.samples import OWN_SPLITS, SPLITS, Sample, Shape
 from data.transcript import Scope
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -65,7 +65,7 @@ def agree(archive: Archive, dialog: int, scope: Scope = Scope.CHAT) -> None:
 
 
 def build(archive: Archive, folder: Path, shape: Shape | None = None) -> samples.DatasetCard:
-    return samples.build(archive, KEY, folder, shape or Shape(), NOW)
+    return dataset.build(archive, KEY, folder, shape or Shape(), NOW)
 
 
 def everything(folder: Path) -> dict[str, list[Sample]]:
@@ -170,7 +170,7 @@ def test_a_consent_that_changes_while_the_dataset_is_made_is_obeyed(
                 _ = ledger.revoke(ANN, NOW) if change == "revoked" else agree(other, ANN, Scope.OWN)
 
     with pytest.raises(UserError, match="changed while") as refused:
-        samples.build(archive, KEY, tmp_path / "dataset", Shape(), NOW, meanwhile)
+        dataset.build(archive, KEY, tmp_path / "dataset", Shape(), NOW, meanwhile)
     assert refused.value.code is ExitCode.CONSENT
     assert not (tmp_path / "dataset").exists()
 
@@ -184,7 +184,7 @@ def test_every_message_is_kept_or_dropped_for_a_reason(archive: Archive, tmp_pat
     assert card.messages == 94
     assert card.kept + sum(card.dropped.values()) == card.messages
     assert all(n > 0 for n in card.dropped.values())
-    assert card.samples == sum(len(everything(tmp_path / "dataset")[name]) for name in SPLITS[:3])
+    assert card.samples == sum(len(everything(tmp_path / "dataset")[name]) for name in OWN_SPLITS)
     assert samples.read_card(tmp_path / "dataset") == card
 
 
@@ -195,7 +195,7 @@ def test_each_own_turn_carries_loss_exactly_once_however_small_the_window(archiv
     parts = everything(tmp_path / "dataset")
     learned = [
         text
-        for name in SPLITS[:3]
+        for name in OWN_SPLITS
         for sample in parts[name]
         for turn in sample.transcript.turns[sample.fresh :]
         if turn.target
@@ -225,7 +225,9 @@ def test_the_split_is_by_time_and_no_conversation_is_in_two_parts(archive: Archi
         agree(archive, dialog)
     card = build(archive, tmp_path / "dataset", Shape(window=200))
     parts = everything(tmp_path / "dataset")
-    days = {name: {s.transcript.turns[0].at.date() for s in parts[name]} for name in SPLITS[:3]}
+    days = {
+        name: {turn.at.date() for s in parts[name] for turn in s.transcript.turns[s.fresh :]} for name in SPLITS[:3]
+    }
     assert max(days["train"]) < min(days["validation"])
     assert max(days["validation"]) < min(days["test"])
     assert card.split["test"] == pytest.approx(0.10 * card.samples, rel=0.35)
@@ -242,7 +244,7 @@ def test_a_small_archive_gives_something_to_learn_from(archive: Archive, tmp_pat
 def test_one_endless_conversation_is_learned_from_and_not_only_tested(archive: Archive, tmp_path: Path) -> None:
     say(archive, ANN, 55, per_talk=55)
     agree(archive, ANN)
-    card = build(archive, tmp_path / "dataset", Shape(window=200))
+    card = build(archive, tmp_path / "dataset", Shape(window=120))
     assert card.samples > 3
     assert (card.split["train"], card.split["validation"], card.split["test"]) == (card.samples, 0, 0)
 
@@ -253,16 +255,16 @@ def test_the_controls_are_a_contacts_newest_windows_seen_from_the_other_side(arc
     agree(archive, ANN)
     agree(archive, BEN, Scope.OWN)
     build(archive, tmp_path / "dataset")
-    controls = samples.read(tmp_path / "dataset", "controls")
-    assert controls
-    assert {control.dialog_id for control in controls} == {ANN}
-    for control in controls:
+    others = samples.read(tmp_path / "dataset", "controls")
+    assert others
+    assert {control.dialog_id for control in others} == {ANN}
+    for control in others:
         own = [text for turn in control.transcript.turns if turn.mine for text in turn.texts]
         assert own
         assert all(text.startswith("theirs") for text in own)
     every = [s for split in ("train", "validation", "test") for s in samples.read(tmp_path / "dataset", split)]
-    newest = sorted({s.transcript.turns[0].at for s in every if s.dialog_id == ANN})[-samples.CONTROL_WINDOWS :]
-    assert {control.transcript.turns[0].at for control in controls} == set(newest)
+    newest = sorted({s.transcript.turns[0].at for s in every if s.dialog_id == ANN})[-controls.WINDOWS :]
+    assert {control.transcript.turns[0].at for control in others} == set(newest)
 
 
 def test_the_same_archive_gives_the_same_dataset_byte_for_byte(archive: Archive, tmp_path: Path) -> None:
@@ -298,7 +300,7 @@ def test_the_dataset_is_the_owners_alone_and_a_rebuild_leaves_no_old_file_in_bet
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["card.json", *(f"{name}.jsonl" for name in SPLITS)]
+        ["card.json", "rhythm.json", *(f"{name}.jsonl" for name in SPLITS)]
     )
     (folder / "test.jsonl").unlink()
     (folder / "test.jsonl").mkdir()  # so that writing stops in the middle, as on a full disk

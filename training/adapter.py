@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data.errors import ExitCode, UserError
+from data.pauses import FIXED, Pauses
 from data.samples import write_private
 
 if TYPE_CHECKING:
@@ -45,12 +47,20 @@ class Card:
     window: int
     """Characters of context that the dataset was cut to; the live client must use the same."""
     zone: str
+    pause: float = FIXED.pause.total_seconds()
+    """Seconds of quiet that ended a turn in the dataset; the live client must use the same, and the next too."""
+    silence: float = FIXED.silence.total_seconds()
     scopes: Mapping[str, str] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     """Options, steps, tokens and seconds of the training."""
     losses: Mapping[str, float] = field(default_factory=dict)
     stale: bool = False
     """A chat inside was forgotten or its consent revoked: train again before using it."""
+
+    @property
+    def pauses(self) -> Pauses:
+        """The thresholds that its turns were cut with."""
+        return Pauses(timedelta(seconds=self.pause), timedelta(seconds=self.silence))
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,8 @@ def _card(
         chats=data.chats,
         window=data.window,
         zone=data.zone,
+        pause=data.pause,
+        silence=data.silence,
         scopes=data.scopes,
         training=asdict(options) | made,
     )

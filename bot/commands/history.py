@@ -142,13 +142,13 @@ def build(as_json: Json = False) -> None:
     """Make the dataset from every chat with a consent, split by time. Run it again after each pull."""
     from bot import progress
     from bot.desk import Desk
-    from data import samples
+    from data import dataset
     from data.samples import Shape
 
     with Desk.open() as desk, desk.home.holding_training("build"), progress.bar("build") as bar:
         wanted = desk.settings.transcript
         shape = Shape(wanted.window, desk.zone, wanted.zone)
-        card = samples.build(
+        card = dataset.build(
             desk.archive,
             desk.home.key(),
             desk.home.dataset,
@@ -162,12 +162,15 @@ def build(as_json: Json = False) -> None:
         "messages": card.messages,
         "kept": card.kept,
         "dropped": card.dropped,
+        "not_learned": card.not_learned,
         "samples": card.samples,
         "turns": card.turns,
         "characters": card.characters,
         "tokens": tokens,
         "tokens_estimated": card.characters // CHARACTERS_PER_TOKEN if tokens is None else None,
         "split": card.split,
+        "pause_seconds": card.pause,
+        "silence_seconds": card.silence,
         "dataset": card.hash,
     }
     if as_json:
@@ -183,6 +186,9 @@ def build(as_json: Json = False) -> None:
         show.say(f"Your words are {tokens} tokens of {base}.")
     for reason, n in card.dropped.items():
         show.say(f"  {n} left out: {reason}")
+    for reason, n in card.not_learned.items():
+        show.say(f"  {n} of yours shown, but not learned: {reason}")
+    show.say(f"A turn of yours ends after {card.pause / 60:.0f} minutes, a conversation after {card.silence / 60:.0f}.")
     show.say("Next: doppelgram train")
 
 
@@ -195,5 +201,5 @@ def _tokens(desk: "Desk", progress: "Callable[[float], None]") -> int | None:
     folder = base.local(wanted.base, wanted.cache)
     if folder is None:
         return None
-    dataset = [sample for name in samples.SPLITS[:3] for sample in samples.read(desk.home.dataset, name)]
+    dataset = [sample for name in samples.OWN_SPLITS for sample in samples.read(desk.home.dataset, name)]
     return count.tokens(folder, dataset, progress)

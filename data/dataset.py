@@ -1,0 +1,273 @@
+"""archive -> dataset: two passes. The first counts, the second writes the windows of one chat after the other; then the
+lines are put in order of time, and what must not be learned twice, or is what the twin is tested with, is taken out.
+
+Nothing here grows with the messages but one row per window.
+"""
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from data import census, held_out, pauses, weights
+from data.archive import Archive
+from data.consent import Consent, Ledger
+from data.controls import Controls
+from data.conversation import Window
+from data.duplicates import SHORTEST, Duplicates
+from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind
+from data.rhythm import Rhythm
+from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
+from data.transcript import Scope, Transcript
+from data.windows import Cutter, Tally, Told, began
+
+UNFINISHED = "unfinished"
+"""The folder inside the dataset's in which a new one grows."""
+DUPLICATE = "said before"
+IN_TEST = "said in the held-out part"
+
+
+def build(
+    archive: Archive,
+    key: bytes,
+    folder: Path,
+    shape: Shape,
+    now: datetime,
+    progress: Callable[[float], None] = lambda _: None,
+) -> DatasetCard:
+    """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none, or when one
+    ends meanwhile.
+
+    `progress` is told the share, 0..1, of the messages that are done.
+    """
+    consents = trainable(archive)
+    progress(0.0)
+    tally = Tally()
+    _count_untrained(archive, tally)
+    with _workspace(folder) as work:
+        cutter = prepare(archive, key, shape, consents, tally)
+        controls = Controls(key, cutter.shape)
+        rows = _write_windows(cutter, consents, controls, work, progress)
+        split = _sort(rows, work, tally)
+        with open_private(work / "controls.jsonl") as file:
+            for sample in controls.samples():
+                file.write(sample.to_json().encode() + b"\n")
+                split["controls"] += 1
+        write_private(work / "rhythm.json", json.dumps(cutter.rhythm.as_json(), indent=1) + "\n")
+        card = _card(work, consents, cutter.shape, now, tally, split)
+        # A consent that ends from now on waits for the dataset to be there, and then removes it.
+        with archive.transaction():
+            if trainable(archive) != consents:
+                raise UserError(
+                    "A consent changed while the dataset was made.", "Run: doppelgram build", ExitCode.CONSENT
+                )
+            _publish(work, folder, card)
+    return card
+
+
+def trainable(archive: Archive) -> dict[int, Consent]:
+    """The consents that count, by dialog. Raises UserError (exit 7) when there is none."""
+    people = {dialog.id for dialog in archive.dialogs() if _talked_in(dialog)}
+    active = {dialog_id: consent for dialog_id, consent in Ledger(archive).active().items() if dialog_id in people}
+    if not active:
+        raise UserError(
+            "No chat has a consent on record, so nothing may be used for training.",
+            "Ask the person, then run: doppelgram consent grant CHAT --scope chat",
+            ExitCode.CONSENT,
+        )
+    return active
+
+
+def _talked_in(dialog: Dialog) -> bool:
+    return dialog.may_be_kept and dialog.kind is not Kind.SELF
+
+
+def _count_untrained(archive: Archive, tally: Tally) -> None:
+    """What is archived with a consent, but is no talk with people: notes to oneself, for one."""
+    active = Ledger(archive).active()
+    for dialog in archive.dialogs():
+        if dialog.id in active and not _talked_in(dialog):
+            tally.messages += (n := archive.count(dialog.id))
+            tally.dropped["in Saved Messages" if dialog.kind is Kind.SELF else f"in a {dialog.kind} chat"] += n
+
+
+def prepare(archive: Archive, key: bytes, shape: Shape, consents: dict[int, Consent], tally: Tally) -> Cutter:
+    """Count what must be known of all chats before one is cut. Raises UserError where the owner wrote nothing."""
+    counted = census.take(archive, consents, weights.normal, SHORTEST)
+    if not counted.times:
+        raise UserError(
+            "There is nothing to learn from: no consented chat holds a message of yours.", "Run: doppelgram pull"
+        )
+    return Cutter(
+        archive=archive,
+        key=key,
+        shape=replace(shape, pauses=pauses.fit(counted.bursts, counted.gaps)),
+        held_out=held_out.divide(counted.times, counted.own),
+        common=weights.frequency(counted.replies, len(counted.times)),
+        newest=counted.times[-1],
+        rhythm=Rhythm(),
+        tally=tally,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where a window's line lies in the unsorted file, and what the last step must know of it."""
+
+    split: str
+    began: float
+    dialog_id: int
+    first: int
+    offset: int
+    size: int
+    fresh: int
+    """Messages that only this window shows."""
+    long: tuple[tuple[int, str], ...]
+    """Normal forms of own messages that are long enough to be copies, with the index of their turn."""
+
+
+def _write_windows(
+    cutter: Cutter, consents: dict[int, Consent], controls: Controls, work: Path, progress: Callable[[float], None]
+) -> list[_Row]:
+    rows: list[_Row] = []
+    total = max(1, sum(cutter.archive.count(dialog_id) for dialog_id in consents))
+    with open_private(work / "unsorted") as file:
+        for dialog_id, consent in consents.items():
+            newest = controls.chat(dialog_id)
+            for window in cutter.windows(consent):
+                rows.append(_row(file, window))
+                newest.windows.append(window)
+                progress(min(1.0, cutter.tally.messages / total))
+            if consent.scope is Scope.CHAT and dialog_id > 0:
+                controls.add(newest)
+    cutter.tally.dropped += Counter()  # forget reasons that never occurred
+    return rows
+
+
+def _row(file: BinaryIO, window: Window[Told]) -> _Row:
+    told = [step.turn for step in window.steps]
+    first = told[window.fresh].burst[0]
+    line = line_of(first.dialog_id, window.fresh, [each.line for each in told]).encode() + b"\n"
+    row = _Row(
+        split=window.steps[window.fresh].part,
+        began=began(window).timestamp(),
+        dialog_id=first.dialog_id,
+        first=first.id,
+        offset=file.tell(),
+        size=len(line),
+        fresh=sum(len(each.burst) for each in told[window.fresh :]),
+        long=tuple(
+            (index, weights.normal(message.text))
+            for index, step in enumerate(window.steps)
+            if index >= window.fresh and step.target
+            for message in step.turn.burst
+            if len(message.text) >= SHORTEST
+        ),
+    )
+    file.write(line)
+    return row
+
+
+def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
+    """The lines of the owner's parts in order of time. In training, what is said in a held-out part is context only,
+    and so is the third and every later copy of one text. Returns the number of samples of each part."""
+    rows.sort(key=lambda row: (row.began, row.dialog_id, row.first))
+    tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
+    seen = Duplicates()
+    split: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
+    with (work / "unsorted").open("rb") as lines:
+        for name in OWN_SPLITS:
+            with open_private(work / f"{name}.jsonl") as file:
+                for row in (row for row in rows if row.split == name):
+                    lines.seek(row.offset)
+                    line = lines.read(row.size)
+                    if name == "train" and (out := _not_again(row, tested, seen)):
+                        line = _without(line, out, row, tally)
+                    file.write(line)
+                    split[name] += bool(line)
+    (work / "unsorted").unlink()
+    return split
+
+
+def _not_again(row: _Row, tested: set[str], seen: Duplicates) -> dict[int, str]:
+    """Turns of a window that may not be learned, with the reason."""
+    out: dict[int, str] = {}
+    for turn, text in row.long:
+        if text in tested:
+            out[turn] = IN_TEST
+        elif seen.again(text):
+            out.setdefault(turn, DUPLICATE)
+    return out
+
+
+def _without(line: bytes, out: dict[int, str], row: _Row, tally: Tally) -> bytes:
+    """A sample's line with these turns as context only; nothing where nothing is left to learn."""
+    sample = Sample.from_json(line.decode())
+    turns = list(sample.transcript.turns)
+    for index, reason in out.items():
+        tally.turns -= 1
+        tally.characters -= sum(map(len, turns[index].texts))
+        tally.not_learned[reason] += len(turns[index].texts)
+        turns[index] = replace(turns[index], target=False)
+    if any(turn.target for turn in turns[sample.fresh :]):
+        return replace(sample, transcript=Transcript(tuple(turns))).to_json().encode() + b"\n"
+    for index, reason in out.items():
+        tally.not_learned[reason] -= len(turns[index].texts)
+    tally.kept -= row.fresh
+    tally.dropped["nothing left to learn beside it"] += row.fresh
+    return b""
+
+
+def _card(
+    work: Path, consents: dict[int, Consent], shape: Shape, now: datetime, tally: Tally, split: Counter[str]
+) -> DatasetCard:
+    digest = hashlib.sha256()
+    for name in SPLITS:
+        with (work / f"{name}.jsonl").open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return DatasetCard(
+        hash=digest.hexdigest()[:16],
+        built_at=now.isoformat(timespec="seconds"),
+        scopes={str(dialog_id): consent.scope.value for dialog_id, consent in consents.items()},
+        window=shape.window,
+        zone=shape.zone_name,
+        messages=tally.messages,
+        kept=tally.kept,
+        dropped={reason: count for reason, count in sorted(tally.dropped.items()) if count},
+        not_learned={reason: count for reason, count in sorted(tally.not_learned.items()) if count},
+        turns=tally.turns,
+        characters=tally.characters,
+        split=dict(split),
+        pause=shape.pauses.pause.total_seconds(),
+        silence=shape.pauses.silence.total_seconds(),
+    )
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[Path]:
+    """A private folder for what is not finished, inside the dataset's so that whatever removes that removes it too."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = folder / UNFINISHED
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        with suppress(OSError):  # it holds the dataset from before
+            folder.rmdir()
+
+
+def _publish(work: Path, folder: Path, card: DatasetCard) -> None:
+    # Without its card a half-written dataset is none: nobody takes it for the old one, or for what the old one held.
+    (folder / "card.json").unlink(missing_ok=True)
+    for path in sorted(work.iterdir()):
+        path.replace(folder / path.name)
+    write_private(folder / "card.json", json.dumps(asdict(card), indent=2) + "\n")

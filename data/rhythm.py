@@ -1,0 +1,66 @@
+"""When the owner writes: gaps between the messages of one turn, and how long an answer takes, by chat and by hour.
+
+Beside the dataset as `rhythm.json`, for the live part: quantiles in seconds, no words. Delays of the twin do not count.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from data.message import Message
+
+QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+FEWEST = 20
+"""Below this a chat or an hour has no rhythm of its own."""
+Delays = defaultdict[int, "array[float]"]
+
+
+def _series() -> "array[float]":
+    return array("f")
+
+
+class Rhythm:
+    """Collects gaps while turns pass by."""
+
+    def __init__(self) -> None:
+        self._gaps = _series()
+        self._by_chat: Delays = defaultdict(_series)
+        self._by_hour: Delays = defaultdict(_series)
+
+    def wrote(self, burst: Sequence[Message], answered: Message | None, at: datetime) -> None:
+        """An own turn; `answered` is the other side's last message before it, `at` when it began in the owner's
+        zone."""
+        for before, after in pairwise(burst):
+            self._gaps.append((after.sent_at - before.sent_at).total_seconds())
+        if answered is not None and not answered.mine:
+            delay = (burst[0].sent_at - answered.sent_at).total_seconds()
+            self._by_chat[burst[0].dialog_id].append(delay)
+            self._by_hour[at.hour].append(delay)
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts and quantiles. `all` stands in for a chat or an hour that has none of its own."""
+        every = _series()
+        for delays in self._by_chat.values():
+            every.extend(delays)
+        return {
+            "quantiles": QUANTILES,
+            "bubble_seconds": _summary(self._gaps),
+            "reply_seconds": {
+                "all": _summary(every),
+                "by_chat": _enough(self._by_chat),
+                "by_hour": _enough(self._by_hour),
+            },
+        }
+
+
+def _enough(series: Delays) -> dict[str, Any]:
+    return {str(key): _summary(series[key]) for key in sorted(series) if len(series[key]) >= FEWEST}
+
+
+def _summary(values: "array[float]") -> dict[str, Any]:
+    ordered = sorted(values)
+    at = [round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 1) for q in QUANTILES] if ordered else []
+    return {"n": len(ordered), "at": at}

@@ -1,0 +1,41 @@
+"""How much one own turn counts in training: new ones more than old ones, stock answers less than what is said once.
+
+Recency halves every 18 months, down to a quarter. Frequency follows the inverse square root of a reply's share among
+all of the owner's messages (after Csáky et al., 2019, who show that generic targets make generic models), so that
+"ok" is learned at the owner's own rate without drowning the rest. Pure.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+HALF_LIFE = 548 * 86_400.0
+OLDEST = 0.25
+RARE = 0.001
+"""Share of the owner's messages up to which a reply counts in full,"""
+SELDOM = 3
+"""and so does one that was said no more often than this."""
+LEAST = 0.3
+_NOISE = re.compile(r"[\W_]+")
+
+
+def normal(text: str) -> str:
+    """A text without case, punctuation and spacing, where anything is left then: what counts as the same reply."""
+    folded = text.casefold()
+    return _NOISE.sub(" ", folded).strip() or folded
+
+
+def recency(age: float) -> float:
+    """The weight of what is `age` seconds older than the newest message."""
+    return float(max(OLDEST, 2 ** (-max(0.0, age) / HALF_LIFE)))
+
+
+def frequency(replies: Mapping[str, int], total: int) -> dict[str, float]:
+    """The weights of replies said that often among `total` messages, those below 1 only."""
+    rare = max(RARE * total, SELDOM)
+    return {reply: max(LEAST, (rare / count) ** 0.5) for reply, count in replies.items() if count > rare}
+
+
+def of(texts: Iterable[str], common: Mapping[str, float], age: float) -> float:
+    """The weight of one turn, two digits: the mean of its messages' frequency weights times its recency."""
+    each = [common.get(normal(text), 1.0) for text in texts]
+    return round(sum(each) / max(1, len(each)) * recency(age), 2)

@@ -1,0 +1,44 @@
+"""Copies are found, exact and nearly so; what only resembles them is not taken for one."""
+
+import random
+import string
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from data.duplicates import ALIKE, KEEP, Duplicates, _jaccard, _shingles
+
+
+def sentence(chance: random.Random, words: int = 14) -> str:
+    return " ".join("".join(chance.choices(string.ascii_lowercase, k=chance.randint(3, 8))) for _ in range(words))
+
+
+def test_the_third_of_three_equal_texts_is_a_copy() -> None:
+    seen = Duplicates()
+    assert [seen.again("a text that is long enough to count") for _ in range(4)] == [False, False, True, True]
+    assert not seen.again("quite another text that nobody wrote")
+
+
+def test_nearly_all_near_copies_are_found() -> None:
+    chance = random.Random(7)
+    found = tried = 0
+    for _ in range(400):
+        text = sentence(chance)
+        near = text.replace(text.split()[3], chance.choice(["zq", "xyzzy"]), 1)
+        if _jaccard(_shingles(text), _shingles(near)) >= ALIKE:
+            tried += 1
+            seen = Duplicates()
+            _ = [seen.again(sentence(chance)) for _ in range(20)], [seen.again(text) for _ in range(KEEP)]
+            found += seen.again(near)
+    assert tried > 100
+    assert found / tried > 0.97
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(st.lists(st.text("abcd ", min_size=25, max_size=40), max_size=30))
+def test_what_is_called_a_copy_has_two_alike_before_it(texts: list[str]) -> None:
+    seen = Duplicates()
+    for index, text in enumerate(texts):
+        if seen.again(text):
+            alike = [other for other in texts[:index] if _jaccard(_shingles(text), _shingles(other)) > 0.5]
+            assert len(alike) >= KEEP
