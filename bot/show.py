@@ -6,7 +6,7 @@ Titles and messages come from strangers, so whatever could steer a terminal is t
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -39,6 +39,13 @@ def say(text: str, style: str = "") -> None:
 def line(text: str) -> None:
     """A line of data for a person."""
     Console(highlight=False, markup=False, soft_wrap=True).print(Text(text))
+
+
+def page(lines: Callable[[bool], Iterable[Text]]) -> None:
+    """Lines of data for a person; `lines` is told whether colours will be seen."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for each in lines(console.color_system is not None and not console.no_color):
+        console.print(each)
 
 
 def data(value: Any) -> None:

@@ -98,7 +98,11 @@ class Message:
     @property
     def said(self) -> str:
         """What the transcript shows: the placeholder, the text, or both; nothing of what merely happened."""
-        return "" if self.service else " ".join(part for part in (self.media, self.text) if part)
+        if self.service:
+            return ""
+        if not self.media:
+            return self.text
+        return f"{self.media} {self.text}" if self.text else self.media
 
     @property
     def asks(self) -> bool:

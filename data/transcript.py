@@ -144,14 +144,18 @@ def quoting(messages: Iterable[Message], find: Callable[[int], Message | None]) 
     """
     before: int | None = None
     for message in messages:
-        answered = message.reply_to
-        known = answered is None or answered in (before, message.topic_id) or answered >= message.id
-        if answered is None or known or message.mine or message.quote:
+        if message.reply_to is None or not _wants_a_quote(message, before):
             yield message
         else:
-            found = find(answered)
+            found = find(message.reply_to)
             yield replace(message, quote=found.said) if found and found.said else message
         before = message.id if message.said else before
+
+
+def _wants_a_quote(message: Message, before: int | None) -> bool:
+    answered = message.reply_to
+    known = answered is None or answered >= message.id or answered in (before, message.topic_id)
+    return not (known or message.mine or message.quote)
 
 
 def within(messages: Iterable[Message], scope: Scope) -> list[Message]:

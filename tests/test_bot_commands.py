@@ -101,6 +101,23 @@ async def test_build_then_train_asks_for_what_is_missing(terminal: Terminal) -> 
     assert "no adapter" not in (await terminal("evaluate")).failed(7).err
 
 
+async def test_build_shows_a_sample_with_what_is_learned_marked(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    (await terminal("pull", "--all")).ok()
+    shown = (await terminal("build", "--show", "Bruno Okafor")).ok().out.splitlines()
+    assert shown[:2] == ["system", shown[1]]
+    assert shown[1].startswith("  You are texting on Telegram.")
+    learned = [line for line in shown if line.startswith("  ⟦")]
+    assert learned
+    assert not any("[short" in line for line in learned), "the other side is never learned"
+    sample = (await terminal("build", "--show", "Bruno Okafor", "--json")).ok().json["sample"]
+    assert [text for role, text, of_loss in sample if of_loss]
+    assert all(role == "assistant" for role, text, of_loss in sample if of_loss)
+    assert "no chat called" in (await terminal("build", "--show", "Nobody")).failed(1).err
+    (await terminal("consent", "revoke", "Bruno Okafor")).ok()
+    assert "nothing of" in (await terminal("build", "--show", "Bruno Okafor")).failed(1).err
+
+
 # --- interruptions
 
 

@@ -12,11 +12,13 @@ import pytest
 import torch
 
 from data.errors import UserError
+from data.transcript import Transcript
 from tests import training_models as models
 from training import adapter, packing, train
 from training.encode import Encoded, Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
+from training.packing import MicroBatch
 from training.schedule import TrainOptions
 from training.train import StepReport, TrainResult
 
@@ -229,6 +231,19 @@ def test_padding_and_neighbours_do_not_change_a_windows_losses() -> None:
     for index, window in enumerate(windows):
         alone = token_losses(model, packing.MicroBatch((window,)))
         torch.testing.assert_close(together.nll[together.windows == index], alone.nll)
+
+
+def test_a_turn_counts_as_much_as_its_weight_in_the_step_and_in_full_when_measured() -> None:
+    model = models.tiny()
+    (sample,) = models.windows(1)
+    turns = tuple(replace(turn, weight=0.25) if turn.mine else turn for turn in sample.transcript.turns)
+    encoder = Encoder(model.tokenizer)
+    full = MicroBatch((encoder.sample(sample, 4096),))
+    light = MicroBatch((encoder.sample(replace(sample, transcript=Transcript(turns)), 4096),))
+    assert light.weight(0.2) == pytest.approx(0.25 * full.weight(0.2))
+    heavy, weighed = token_losses(model, full), token_losses(model, light)
+    assert float(weighed.weighted(0.2)) == pytest.approx(0.25 * float(heavy.weighted(0.2)), rel=1e-5)
+    assert weighed.of(Kind.TEXT) == heavy.of(Kind.TEXT)
 
 
 def test_losses_equal_those_of_the_whole_models_logits() -> None:

@@ -6,8 +6,8 @@ become one. A prompt is the same ids cut after the header of the owner's next tu
 that the reply completes.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
 from typing import Any
@@ -42,6 +42,8 @@ class Encoded:
     turns: tuple[int, ...]
     characters: int
     """Characters of the text that the TEXT tokens spell."""
+    weights: Mapping[int, float] = field(default_factory=dict)
+    """What the tokens of a turn count, where that is not 1."""
 
     @property
     def loss_tokens(self) -> int:
@@ -124,7 +126,8 @@ class Encoder:
         target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
         ids, kinds, turns, characters = self._walk(transcripts.render(transcript), offset, target)
         end = max((i + 1 for i, kind in enumerate(kinds) if kind), default=len(ids))
-        return Encoded(ids[:end], kinds[:end], turns[:end], characters)
+        weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
+        return Encoded(ids[:end], kinds[:end], turns[:end], characters, weights)
 
     def _walk(
         self, blocks: tuple[Block, ...], offset: int, target: frozenset[int]

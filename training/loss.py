@@ -29,10 +29,13 @@ class TokenLosses:
     kinds: Tensor
     windows: Tensor
     turns: Tensor
+    weights: Tensor
+    """What each counts in training, as its turn does. Measuring counts all alike."""
 
     def weighted(self, format_weight: float) -> Tensor:
-        """The sum over text and format, a format token counting `format_weight`, with its gradient."""
-        return (self.nll * torch.where(self.kinds == Kind.TEXT, 1.0, format_weight)).sum()
+        """The sum over text and format, a format token counting `format_weight`, each as much as its turn, with its
+        gradient."""
+        return (self.nll * self.weights * torch.where(self.kinds == Kind.TEXT, 1.0, format_weight)).sum()
 
     def of(self, kind: Kind) -> tuple[float, int]:
         """Sum in nats and count of one kind."""
@@ -56,7 +59,9 @@ def token_losses(model: LanguageModel, batch: MicroBatch) -> TokenLosses:
         for start in range(0, len(targets), TILE)
     ]
     nll = torch.cat(parts) if parts else hidden.new_zeros(0)
-    return TokenLosses(nll, kinds[rows, places + 1], rows, turns[rows, places + 1])
+    told = turns[rows, places + 1]
+    weights = [windows[row].weights.get(turn, 1.0) for row, turn in zip(rows.tolist(), told.tolist(), strict=True)]
+    return TokenLosses(nll, kinds[rows, places + 1], rows, told, nll.new_tensor(weights))
 
 
 def _tile(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:

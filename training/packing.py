@@ -37,9 +37,16 @@ class MicroBatch:
         return sum(window.loss_tokens for window in self.windows)
 
     def weight(self, format_weight: float) -> float:
-        """Tokens that carry loss, a format token counting `format_weight`."""
+        """What the tokens that carry loss count: a format token `format_weight`, each as much as its turn."""
         text = sum(window.kinds.count(Kind.TEXT) for window in self.windows)
-        return text + format_weight * (self.loss_tokens - text)
+        lighter = sum(
+            (1.0 - window.weights[turn]) * (1.0 if kind == Kind.TEXT else format_weight)
+            for window in self.windows
+            if window.weights
+            for kind, turn in zip(window.kinds, window.turns, strict=True)
+            if kind != Kind.CONTEXT and turn in window.weights
+        )
+        return text + format_weight * (self.loss_tokens - text) - lighter
 
 
 def micro_batches(windows: Sequence[Encoded], tokens: int, seed: int | None = None) -> list[MicroBatch]:

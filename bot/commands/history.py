@@ -138,14 +138,21 @@ def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
     }
 
 
-def build(as_json: Json = False) -> None:
+def build(
+    sample_of: Annotated[
+        str | None, typer.Option("--show", metavar="CHAT", help="Print a sample of it; what is learned is marked.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Make the dataset from every chat with a consent, split by time. Run it again after each pull."""
-    from bot import progress
+    from bot import marked, progress
+    from bot.chats import find
     from bot.desk import Desk
     from data import dataset
     from data.samples import Shape
 
     with Desk.open() as desk, desk.home.holding_training("build"), progress.bar("build") as bar:
+        chat = find(desk.archive, sample_of) if sample_of else None
         wanted = desk.settings.transcript
         shape = Shape(wanted.window, desk.zone, wanted.zone)
         card = dataset.build(
@@ -158,6 +165,7 @@ def build(as_json: Json = False) -> None:
         )
         tokens = _tokens(desk, lambda share: bar.at(share, "counting tokens"))
         base = desk.settings.model.base
+        shown = marked.newest(desk.home.dataset, chat) if chat else None
     report = {
         "messages": card.messages,
         "kept": card.kept,
@@ -174,8 +182,10 @@ def build(as_json: Json = False) -> None:
         "dataset": card.hash,
     }
     if as_json:
-        show.data(report)
+        show.data(report | ({"sample": list(marked.stretches(shown))} if shown else {}))
         return
+    if shown:
+        show.page(lambda colour: marked.lines(shown, colour))
     show.say(
         f"{card.samples} samples with {card.turns} turns of yours, from {card.kept} of {card.messages} messages.",
         "green",
