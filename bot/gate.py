@@ -7,36 +7,21 @@ mark. What was true when the suggestion was approved counts for nothing here.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from bot.bubbles import Bubble
 from bot.control import Control
 from bot.policy import Mode, Policy
-from bot.suggestion import Suggestion
+from bot.suggestion import Suggestion, fingerprint
 from data.archive import Archive
 from data.consent import Ledger
+from data.message import Message
 from data.transcript import Scope
 
 LOOK_BACK = 30
 """How many recent messages of a chat may have come since what is answered."""
 
-Ours = Callable[[int, int, str], bool]
-"""Whether an outgoing message (dialog, id, text) is one of the twin's own."""
-
-
-class Bubble(Protocol):
-    """One message on its way."""
-
-    @property
-    def dialog_id(self) -> int:
-        """Where to."""
-
-    @property
-    def position(self) -> int:
-        """Its place in the reply, from 0."""
-
-    @property
-    def state(self) -> str:
-        """`planned`, or `sending` when an answer to it was lost."""
+Ours = Callable[[Message], bool]
+"""Whether an outgoing message is one of the twin's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +47,7 @@ class Gate:
             return "no consent for this chat"
         if now - suggestion.created_at > self.expire:
             return "expired"
-        if self.archive.message(suggestion.dialog_id, suggestion.upto_id) is None:
-            return "what it answers was deleted"
-        if reason := self._overtaken(suggestion, ours):
+        if reason := self._changed(suggestion) or self._overtaken(suggestion, ours):
             return reason
         mode = self.policy.mode(bubble.dialog_id, now)
         if mode is Mode.OFF or (suggestion.surface == "auto" and mode is not Mode.AUTO):
@@ -73,11 +56,23 @@ class Gate:
             return self.policy.against_auto(bubble.dialog_id, now)
         return None
 
+    def _changed(self, suggestion: Suggestion) -> str | None:
+        """Whether what is answered here does not stand there any more as it was read."""
+        if self.archive.message(suggestion.dialog_id, suggestion.upto_id) is None:
+            return "what it answers was deleted"
+        for message_id, said in suggestion.answers.items():
+            message = self.archive.message(suggestion.dialog_id, message_id)
+            if message is None:
+                return "what it answers was deleted"
+            if fingerprint(message.said) != said:
+                return "what it answers was edited"
+        return None
+
     def _overtaken(self, suggestion: Suggestion, ours: Ours) -> str | None:
         """Whether somebody wrote after what is answered here."""
         recent = self.archive.recent(suggestion.dialog_id, LOOK_BACK)
         later = [message for message in recent if message.id > suggestion.upto_id]
-        if any(m.mine and not m.by_twin and not ours(m.dialog_id, m.id, m.text) for m in later):
+        if any(m.mine and not m.by_twin and not ours(m) for m in later):
             return "the owner answered"
         if any(not m.mine for m in later):
             return "a newer message"

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.echoes import Emit
 from bot.inbox import Inbox, Outcome
 from bot.notices import Notices
-from bot.outbox import Emit, Outbox
+from bot.outbox import Outbox
 from bot.suggestion import OPEN, State, Suggestion, Suggestions
 from bot.writing import Writing
 from data.archive import Archive
@@ -46,7 +47,7 @@ class Hearing:
 
     def own(self, message: Message) -> None:
         """Something of ours appeared in a chat, from whichever device: the twin's own echo, or the owner."""
-        if self.outbox.ours(message.dialog_id, message.id, message.text):
+        if self.outbox.echoes.ours(message):
             return
         if self.archive.message(message.dialog_id, message.id) is None:
             self.archive.save([message])
@@ -85,7 +86,7 @@ class Hearing:
             if message.service or not (message.mine or message.asks):
                 continue  # a call or a new title is nothing that is answered in writing
             if message.mine:
-                if not message.by_twin and not self.outbox.ours(dialog_id, message.id, message.text):
+                if not message.by_twin and not self.outbox.echoes.ours(message):
                     self._owner_answered(message)
             elif self.inbox.has(dialog_id, message.id):
                 self._compare(message)

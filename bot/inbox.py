@@ -4,13 +4,12 @@ A row is committed before anything else happens, so nothing is lost by a crash. 
 quiet for a while and nobody is typing there: a burst of five messages is one turn.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.livedb import LiveDb
-from bot.suggestion import OPEN
+from bot.suggestion import OPEN, fingerprint
 
 TYPING = timedelta(seconds=6)
 """How long a typing notice counts: clients repeat it every five seconds."""
@@ -49,7 +48,7 @@ class Inbox:
         only what shows later that it was changed."""
         added = self.live.db.execute(
             "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at, fingerprint) VALUES (?, ?, ?, ?)",
-            (dialog_id, message_id, now.timestamp(), _fingerprint(text)),
+            (dialog_id, message_id, now.timestamp(), fingerprint(text)),
         )
         self._typing_until.pop(dialog_id, None)
         return added.rowcount > 0
@@ -66,7 +65,7 @@ class Inbox:
         return bool(
             self.live.db.execute(
                 "UPDATE inbox SET fingerprint = ?1 WHERE dialog_id = ?2 AND message_id = ?3 AND fingerprint != ?1",
-                (_fingerprint(text), dialog_id, message_id),
+                (fingerprint(text), dialog_id, message_id),
             ).rowcount
         )
 
@@ -126,7 +125,3 @@ class Inbox:
             "SELECT max(message_id) FROM inbox WHERE dialog_id = ? AND outcome IS NOT ?", (dialog_id, Outcome.DELETED)
         ).fetchone()
         return int(newest or 0)
-
-
-def _fingerprint(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -46,6 +46,10 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE TABLE obeyed (message_id INTEGER PRIMARY KEY)
         """,
     ),
+    (
+        "what a suggestion answers",
+        "ALTER TABLE suggestions ADD COLUMN answers TEXT NOT NULL DEFAULT '{}'",
+    ),
 )
 
 

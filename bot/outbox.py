@@ -2,8 +2,9 @@
 all checks, and `to_owner`, which reaches Saved Messages alone and works while paused.
 
 Each bubble is a row with its own `random_id`, committed as `sending` in the transaction that makes the checks and
-before the socket is touched. Telegram refuses a `random_id` it has seen, so a row is delivered at most once however
-often its answer is lost; what became of it is then looked up in the chat itself.
+before the socket is touched. Telegram refuses a `random_id` it has seen, so a bubble is delivered at most once however
+often its answer is lost; what became of it is then looked up in the chat itself. Whatever goes wrong in one chat ends
+what was meant for that chat, with a word to the owner, and nothing else.
 """
 
 import asyncio
@@ -16,45 +17,30 @@ from typing import Any
 from telethon import TelegramClient, errors
 from telethon.tl import functions, types
 
+from bot.bubbles import Bubble, Bubbles
+from bot.echoes import NEAR, Echoes, Emit
 from bot.gate import LOOK_BACK, Gate
 from bot.livedb import LiveDb
 from bot.policy import Mode
-from bot.suggestion import State, Suggestion, Suggestions
+from bot.suggestion import Suggestion
 from data.archive import Archive
-from data.message import Message
+from data.telegram import ends_login, refusal, to_message
 
 RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
+REST = timedelta(seconds=2)
+"""Between two looks for a message whose answer was lost."""
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
 """The request may have been carried out, or not."""
 
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 TYPING_LASTS = timedelta(seconds=5)
 """A typing notice fades after six seconds, so it is repeated a little earlier, never more often."""
-
-Emit = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One bubble on its way."""
-
-    id: int
-    suggestion_id: int
-    position: int
-    dialog_id: int
-    random_id: int
-    text: str
-    state: str
-    due_at: float
-    attempted_at: float | None
-
-
-_ROW = "id, suggestion_id, position, dialog_id, random_id, text, state, due_at, attempted_at"
 
 
 @dataclass(slots=True)
 class Outbox:
-    """The queue and its two doors."""
+    """The queue's way out, and its two doors."""
 
     client: TelegramClient
     live: LiveDb
@@ -64,65 +50,40 @@ class Outbox:
     now: Callable[[], datetime]
     bubble_seconds: float = 1.5
     rng: random.Random = field(default_factory=random.SystemRandom)
-    _suggestions: Suggestions = field(init=False)
+    bubbles: Bubbles = field(init=False)
+    echoes: Echoes = field(init=False)
+    _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
     _typing_in: int | None = field(default=None, init=False)
-    _typing_since: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
+    _typing_since: datetime = field(default=LONG_AGO, init=False)
 
     def __post_init__(self) -> None:
-        self._suggestions = Suggestions(self.live)
-
-    # --- planning
+        self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng)
+        self.echoes = Echoes(self.bubbles, self.archive, self.emit)
 
     def plan(self, suggestion: Suggestion) -> bool:
-        """Put an approved or edited suggestion on its way: one row per bubble, each due when it could be typed."""
-        due = self.now()
-        with self.live.transaction():
-            if not self._suggestions.move(suggestion, State.PLANNED, self.now()):
-                return False
-            for position, text in enumerate(suggestion.final or suggestion.texts):
-                due += timedelta(seconds=typing_time(text, self.bubble_seconds))
-                self.live.db.execute(
-                    "INSERT INTO outbox (suggestion_id, position, dialog_id, random_id, text, state, due_at)"
-                    " VALUES (?, ?, ?, ?, ?, 'planned', ?)",
-                    (
-                        suggestion.id,
-                        position,
-                        suggestion.dialog_id,
-                        self.rng.getrandbits(63) or 1,
-                        text,
-                        due.timestamp(),
-                    ),
-                )
-        return True
+        """Put an approved or edited suggestion on its way."""
+        return self.bubbles.plan(suggestion)
 
     def cancel(self, suggestion_id: int, reason: str) -> None:
         """Stop what is not yet on its way; bubbles already sent stay sent."""
-        with self.live.transaction():
-            n = self.live.db.execute(
-                "UPDATE outbox SET state = 'cancelled' WHERE suggestion_id = ? AND state = 'planned'", (suggestion_id,)
-            ).rowcount
-            self._conclude(suggestion_id)
-        if n:
+        if n := self.bubbles.cancel(suggestion_id):
             self.emit("cancelled", suggestion=suggestion_id, bubbles=n, reason=reason)
 
     def cancel_dialog(self, dialog_id: int, message_id: int, reason: str) -> None:
         """Stop everything planned for a chat that answers something older than this message."""
-        for (suggestion_id,) in self.live.db.execute(
-            "SELECT DISTINCT outbox.suggestion_id FROM outbox JOIN suggestions ON suggestions.id = outbox.suggestion_id"
-            " WHERE outbox.dialog_id = ? AND outbox.state = 'planned' AND upto_id < ?",
-            (dialog_id, message_id),
-        ).fetchall():
+        for suggestion_id in self.bubbles.planned_before(dialog_id, message_id):
             self.cancel(suggestion_id, reason)
 
-    # --- after a restart
+    async def tell_time(self) -> None:
+        """Learn how far the server's clock is ahead of ours: it is the one that dates messages. Raises what Telethon
+        raises."""
+        state = await self.client(functions.updates.GetStateRequest())
+        self.echoes.ahead = state.date - self.now()
 
     async def recover(self) -> None:
-        """End what a crash interrupted: the rest of a reply that had begun. Rows whose answer we never saw are settled
-        by the first steps."""
-        for (suggestion_id,) in self.live.db.execute(
-            "SELECT DISTINCT suggestion_id FROM outbox WHERE state = 'planned' AND suggestion_id IN"
-            " (SELECT suggestion_id FROM outbox WHERE state != 'planned')"
-        ).fetchall():
+        """End what a crash interrupted: the rest of a reply that had begun. Bubbles whose answer we never saw are
+        settled by the first steps."""
+        for suggestion_id in self.bubbles.begun():
             self.cancel(suggestion_id, "interrupted")
 
     # --- delivering
@@ -133,46 +94,35 @@ class Outbox:
         `up_to_date` tells whether a chat's recent history has been read since we connected: before that nobody can say
         whether the owner has answered meanwhile, so nothing is sent there.
         """
-        for row in self._rows("state = 'sending'"):
-            if up_to_date(row.dialog_id):
-                await self._settle(row)
-        heads = self._rows(
-            "state = 'planned' AND position = (SELECT min(position) FROM outbox AS o WHERE"
-            " o.suggestion_id = outbox.suggestion_id AND o.state IN ('planned', 'sending'))"
-        )
-        heads = [row for row in heads if up_to_date(row.dialog_id)]
-        if not heads:
+        for bubble in self.bubbles.sending():
+            if up_to_date(bubble.dialog_id) and self.now() >= self._not_before.get(bubble.id, LONG_AGO):
+                await self._settle(bubble)
+        ready = []
+        for bubble in self.bubbles.next():
+            if reason := self._reason_against(bubble):
+                self.cancel(bubble.suggestion_id, reason)
+            elif up_to_date(bubble.dialog_id):
+                ready.append(bubble)
+        if not ready:
             await self._show_typing(None)
             return None
-        row = min(heads, key=lambda each: each.due_at)
-        wait = row.due_at - self.now().timestamp()
+        bubble = min(ready, key=lambda each: each.due_at)
+        wait = bubble.due_at - self.now().timestamp()
         if wait <= 0:
-            await self.to_contact(row)
+            await self.to_contact(bubble)
             return 0.0
-        if reason := self._reason_against(row):
-            self.cancel(row.suggestion_id, reason)
-            return 0.0
-        await self._show_typing(row.dialog_id if wait <= 10 else None)
+        await self._show_typing(bubble.dialog_id if wait <= 10 else None)
         return wait
 
-    async def to_contact(self, row: Row) -> None:
+    async def to_contact(self, bubble: Bubble) -> None:
         """The door to a contact. Every check is made again inside the transaction that marks the row `sending`."""
         with self.live.transaction():
-            reason = self._reason_against(row)
-            if not reason:
-                moved = self.live.db.execute(
-                    "UPDATE outbox SET state = 'sending', attempted_at = ? WHERE id = ? AND state = 'planned'",
-                    (self.now().timestamp(), row.id),
-                ).rowcount
-                if not moved:
-                    return
-                suggestion = self._suggestions.get(row.suggestion_id)
-                if suggestion and suggestion.state is State.PLANNED:
-                    self._suggestions.move(suggestion, State.SENDING, self.now())
+            reason = self._reason_against(bubble)
+            marked = None if reason else self.bubbles.attempt(bubble)
         if reason:
-            self.cancel(row.suggestion_id, reason)
-        else:
-            await self._send(row)
+            self.cancel(bubble.suggestion_id, reason)
+        elif marked:
+            await self._send(marked)
 
     async def to_owner(self, text: str, random_id: int | None = None) -> bool:
         """The door to the owner: Saved Messages, nowhere else. Best effort: whether it arrived; never raises for the
@@ -189,150 +139,115 @@ class Outbox:
             return False
         return True
 
-    async def _send(self, row: Row) -> None:
+    async def _send(self, bubble: Bubble, again: bool = False) -> None:
+        with self.echoes.awaiting(bubble):
+            await self._try(bubble, again)
+
+    async def _try(self, bubble: Bubble, again: bool) -> None:
         try:
-            peer = await self.client.get_input_entity(row.dialog_id)
+            peer = await self.client.get_input_entity(bubble.dialog_id)
             answer = await self.client(
-                functions.messages.SendMessageRequest(peer, row.text, random_id=row.random_id, no_webpage=True)
+                functions.messages.SendMessageRequest(peer, bubble.text, random_id=bubble.random_id, no_webpage=True)
             )
         except errors.FloodError as flood:
-            self._refused(row, due=self.now() + timedelta(seconds=getattr(flood, "seconds", 60)))
+            self._postpone(bubble, timedelta(seconds=getattr(flood, "seconds", 60)), again)
             self.emit("flood_wait", seconds=getattr(flood, "seconds", 60))
         except errors.PeerFloodError:
-            await self._peer_flood(row)
-        except LOST as error:
-            if isinstance(error, errors.RandomIdDuplicateError):
-                await self._delivered_before(row)
-            else:
-                self.emit("answer_lost", outbox=row.id)  # the row stays `sending`; the next step settles it
-        except errors.RPCError as error:
-            self._refused(row)
-            self.emit("refused", outbox=row.id, error=type(error).__name__)
+            await self._peer_flood(bubble)
+        except errors.RandomIdDuplicateError:
+            await self._settle(bubble, delivered=True)
+        except LOST:
+            self.emit("answer_lost", outbox=bubble.id)  # the row stays `sending`; a later step settles it
+        except (errors.RPCError, ValueError) as error:
+            if ends_login(error):
+                self._postpone(bubble, timedelta(0), again)
+                raise
+            await self._refused(bubble, error)
         else:
-            self.sent(row.id, _message_id(answer, row.random_id))
+            self.echoes.sent(bubble.id, _message_id(answer, bubble.random_id))
 
-    async def _delivered_before(self, row: Row) -> None:
-        """Telegram has seen this `random_id`: it was delivered. Its message may have been changed or deleted since."""
-        if found := await self._find(row):
-            self.sent(row.id, found)
+    def _postpone(self, bubble: Bubble, span: timedelta, again: bool) -> None:
+        """Later, with all checks. What was tried before may have arrived all the same, so that it stays `sending`."""
+        if again:
+            self._not_before[bubble.id] = self.now() + span
         else:
-            self._unknown(row, "delivered, but not found")
+            self.bubbles.postpone(bubble, self.now() + span)
 
-    def _unknown(self, row: Row, reason: str) -> None:
-        if not self._rows(f"id = {row.id} AND state = 'sending'"):
-            return  # its echo came while we looked
-        with self.live.transaction():
-            self.live.db.execute("UPDATE outbox SET state = 'unknown' WHERE id = ? AND state = 'sending'", (row.id,))
-            self._conclude(row.suggestion_id)
-        self.cancel(row.suggestion_id, reason)
-        self.emit("unknown", outbox=row.id)
+    def _unknown(self, bubble: Bubble) -> bool:
+        if ended := self.bubbles.end(bubble, "unknown"):
+            self.emit("unknown", outbox=bubble.id)
+        return ended
 
-    async def _peer_flood(self, row: Row) -> None:
+    async def _peer_flood(self, bubble: Bubble) -> None:
         """Telegram calls us a spammer: nothing is sent by itself any more until the owner says so."""
-        self._refused(row)
+        self.bubbles.end(bubble, "cancelled")
         for dialog_id, mode in self.gate.policy.modes(self.now()).items():
             if mode is Mode.AUTO and (dialog := self.archive.dialog(dialog_id)):
                 self.gate.policy.set_mode(dialog, Mode.ASK, self.now())
         self.emit("peer_flood")
         await self.to_owner("Telegram limits this account (PEER_FLOOD). Every chat in auto was set to ask.")
 
-    def _refused(self, row: Row, due: datetime | None = None) -> None:
-        """Telegram did not carry it out: later again with all checks, or never."""
-        with self.live.transaction():
-            self.live.db.execute(
-                "UPDATE outbox SET state = ?, due_at = coalesce(?, due_at) WHERE id = ? AND state = 'sending'",
-                ("planned" if due else "cancelled", due.timestamp() if due else None, row.id),
-            )
-        if not due:
-            self.cancel(row.suggestion_id, "refused by Telegram")
-            with self.live.transaction():
-                self._conclude(row.suggestion_id)
+    async def _refused(self, bubble: Bubble, error: Exception) -> None:
+        """Telegram will not carry it out, now or later."""
+        self.bubbles.end(bubble, "cancelled")
+        self.emit("refused", outbox=bubble.id, error=type(error).__name__)
+        await self.to_owner(f"Your twin's reply to {self._title(bubble)} was not sent: {refusal(error)}.")
 
-    async def _settle(self, row: Row) -> None:
-        """Find out what became of a row whose answer was lost: look into the chat, then send again with the same
-        `random_id`, then give up and ask the owner."""
+    # --- what became of a bubble whose answer was lost
+
+    async def _settle(self, bubble: Bubble, delivered: bool = False) -> None:
+        """Look into the chat, then send again with the same `random_id`, then give up and tell the owner. One that was
+        `delivered`, since Telegram refuses its `random_id`, is looked for only: the owner may have changed or deleted
+        it since."""
+        self._not_before[bubble.id] = self.now() + REST
         try:
-            found = await self._find(row)
-        except (*LOST, errors.RPCError):
-            return  # still out of reach; the next step tries again
-        if not self._rows(f"id = {row.id} AND state = 'sending'"):
-            return  # its echo came while we looked
+            found = await self._find(bubble)
+        except errors.FloodError as flood:
+            self._postpone(bubble, timedelta(seconds=getattr(flood, "seconds", 60)), again=True)
+            return
+        except LOST:
+            return  # out of reach; a later step tries again
+        except (errors.RPCError, ValueError) as error:
+            if ends_login(error):
+                raise
+            await self._give_up(bubble)
+            return
         if found:
-            self.sent(row.id, found)
+            self.echoes.sent(bubble.id, found)
             return
-        attempted = datetime.fromtimestamp(row.attempted_at or 0, UTC)
-        reason = self._reason_against(row)
-        if not reason and self.now() - attempted < RETRY_WITHIN:
-            await self._send(row)
+        if delivered:
+            self._unknown(bubble)
             return
-        self._unknown(row, reason or "answer lost")
-        await self.to_owner("One message of your twin may not have been delivered. Please look at the chat.")
+        attempted = datetime.fromtimestamp(bubble.attempted_at or 0, UTC)
+        if self._reason_against(bubble) or self.now() - attempted >= RETRY_WITHIN:
+            await self._give_up(bubble)
+        elif bubble in self.bubbles.sending():  # unless its echo came while we looked
+            await self._send(bubble, again=True)
 
-    async def _find(self, row: Row) -> int | None:
-        """The id of a row's message if it stands in the chat: ours, newer than what it answers, and nobody else's."""
-        suggestion = self._suggestions.get(row.suggestion_id)
-        taken = {
-            each[0]
-            for each in self.live.db.execute(
-                "SELECT message_id FROM outbox WHERE dialog_id = ? AND message_id IS NOT NULL", (row.dialog_id,)
-            )
-        }
-        async for message in self.client.iter_messages(row.dialog_id, limit=LOOK_BACK, wait_time=0):
-            new = suggestion is None or message.id > suggestion.upto_id
-            if new and message.out and message.message == row.text and message.id not in taken:
-                return int(message.id)
-        return None
+    async def _give_up(self, bubble: Bubble) -> None:
+        if self._unknown(bubble):
+            title = self._title(bubble)
+            await self.to_owner(f"A message of your twin to {title} may not have been delivered. Please look there.")
 
-    def sent(self, row_id: int, message_id: int) -> None:
-        """Note a delivery, and that this message is the twin's, so that it is neither the owner answering nor a
-        training target."""
-        now = self.now()
-        with self.live.transaction():
-            row = self.live.db.execute(
-                "UPDATE outbox SET state = 'sent', message_id = ?, sent_at = ? WHERE id = ? AND state != 'sent'"
-                " RETURNING suggestion_id, dialog_id, text",
-                (message_id, now.timestamp(), row_id),
-            ).fetchone()
-            if row is None:
-                return
-            self._conclude(row["suggestion_id"])
-        if self.archive.message(row["dialog_id"], message_id):
-            self.archive.mark_by_twin(row["dialog_id"], message_id)
-        else:
-            self.archive.save([Message(row["dialog_id"], message_id, True, now, row["text"], by_twin=True)])
-        self.emit("sent", dialog=row["dialog_id"], message=message_id, suggestion=row["suggestion_id"])
+    async def _find(self, bubble: Bubble) -> int | None:
+        """The id of its message if it stands in the chat. Of several with its words, the one nearest to our sending."""
+        candidates = []
+        async for each in self.client.iter_messages(bubble.dialog_id, limit=LOOK_BACK, wait_time=0):
+            message = to_message(bubble.dialog_id, each)
+            if message and self.bubbles.may_be(bubble, message) and self.echoes.apart(bubble, message) <= NEAR:
+                candidates.append(message)
+        nearest = min(candidates, key=lambda each: self.echoes.apart(bubble, each), default=None)
+        return nearest.id if nearest else None
 
-    def _conclude(self, suggestion_id: int) -> None:
-        """Move the suggestion on when none of its rows is under way any more."""
-        states = {
-            row[0] for row in self.live.db.execute("SELECT state FROM outbox WHERE suggestion_id = ?", (suggestion_id,))
-        }
-        suggestion = self._suggestions.get(suggestion_id)
-        if suggestion is None or states & {"planned", "sending"}:
-            return
-        end = State.UNKNOWN if "unknown" in states else State.SENT if "sent" in states else State.CANCELLED
-        if suggestion.state is State.PLANNED and end is not State.CANCELLED:
-            suggestion = self._suggestions.move(suggestion, State.SENDING, self.now()) or suggestion
-        if suggestion.state in (State.PLANNED, State.SENDING, State.UNKNOWN) and suggestion.state is not end:
-            self._suggestions.move(suggestion, end, self.now())
-
-    def ours(self, dialog_id: int, message_id: int, text: str) -> bool:
-        """Whether an outgoing message is one of our rows, also when its echo overtakes the answer to the send."""
-        row = self.live.db.execute(
-            "SELECT id, state, message_id FROM outbox WHERE dialog_id = ? AND"
-            " (message_id = ? OR (state = 'sending' AND text = ?"
-            " AND ? > (SELECT upto_id FROM suggestions WHERE suggestions.id = suggestion_id)))"
-            " ORDER BY position LIMIT 1",
-            (dialog_id, message_id, text, message_id),
-        ).fetchone()
-        if row is None:
-            return False
-        self.sent(row["id"], message_id)
-        return True
-
-    def _reason_against(self, row: Row) -> str | None:
+    def _reason_against(self, bubble: Bubble) -> str | None:
         # After a reconnect our own message may be read from history before the answer to its send is known.
-        return self.gate.against(row, self._suggestions.get(row.suggestion_id), self.now(), self.ours)
+        return self.gate.against(
+            bubble, self.bubbles.suggestions.get(bubble.suggestion_id), self.now(), self.echoes.ours
+        )
+
+    def _title(self, bubble: Bubble) -> str:
+        dialog = self.archive.dialog(bubble.dialog_id)
+        return dialog.title if dialog else "one of your chats"
 
     async def _show_typing(self, dialog_id: int | None) -> None:
         """Typing is shown only while a bubble is really on its way, and ended when it is not."""
@@ -346,16 +261,6 @@ class Outbox:
             await self.client(functions.messages.SetTypingRequest(await self.client.get_input_entity(where), action))
         except (*LOST, errors.RPCError, ValueError):
             return  # a nicety: never worth a failure
-
-    def _rows(self, where: str) -> list[Row]:
-        return [
-            Row(*row) for row in self.live.db.execute(f"SELECT {_ROW} FROM outbox WHERE {where} ORDER BY id").fetchall()
-        ]
-
-
-def typing_time(text: str, least: float) -> float:
-    """Seconds a person needs for a bubble: a plain default of 25 characters a second, between `least` and 8 s."""
-    return min(8.0, max(least, len(text) / 25)) if least else 0.0
 
 
 def _message_id(answer: Any, random_id: int) -> int:

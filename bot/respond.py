@@ -64,6 +64,11 @@ class Context:
     surrogates: Surrogates
     history: tuple[Message, ...]
 
+    @property
+    def burst(self) -> list[Message]:
+        """The messages that wait for a reply: what the other side wrote since we last did."""
+        return _asked(self.history)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:

@@ -64,10 +64,11 @@ class Review:
 
     def another(self, card: Card) -> bool:
         """Ask for a different one; False when it is outdated."""
-        if not self._decide(card, State.SUPERSEDED):
-            return False
-        self.inbox.reopen(card.suggestion.id)
-        return True
+        with self.inbox.live.transaction():
+            decided = self._decide(card, State.SUPERSEDED)
+            if decided:
+                self.inbox.reopen(card.suggestion.id)
+        return decided
 
     def _decide(self, card: Card, state: State, texts: Sequence[str] | None = None) -> bool:
         if self.inbox.newest(card.suggestion.dialog_id) > card.suggestion.upto_id:

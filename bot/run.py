@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from bot import chosen
 from bot.control import Control, SavedMessages
 from bot.drafts import Drafts
+from bot.echoes import Emit
 from bot.gate import Gate
 from bot.hearing import Hearing
 from bot.home import Home
@@ -17,7 +18,7 @@ from bot.listening import Listening
 from bot.live import Live
 from bot.livedb import LiveDb
 from bot.notices import Notices
-from bot.outbox import Emit, Outbox
+from bot.outbox import Outbox
 from bot.policy import Policy
 from bot.respond import Responder
 from bot.settings import Settings
@@ -57,6 +58,7 @@ async def run(
             archive = responder.archive
             gate = Gate(archive, policy, control, expire)
             outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds)
+            await outbox.tell_time()
             inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
             notices = Notices(live, archive, responder.guard.crisis, now)
             writing = Writing()

@@ -5,11 +5,10 @@ A bubble that is already on the wire cannot be called back; the running client s
 
 from datetime import datetime
 
+from bot.bubbles import Bubbles
 from bot.livedb import LiveDb
 from bot.policy import Mode
 from bot.suggestion import OPEN, State, Suggestions
-
-_DECIDED = (State.APPROVED, State.EDITED, State.PLANNED)
 
 
 def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
@@ -19,11 +18,13 @@ def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
         live.db.execute(
             "UPDATE policy SET mode = ?, set_at = ? WHERE dialog_id = ?", (Mode.OFF, now.timestamp(), dialog_id)
         )
-        live.db.execute("UPDATE outbox SET state = 'cancelled' WHERE dialog_id = ? AND state = 'planned'", (dialog_id,))
         waiting = suggestions.in_state(*OPEN, dialog_id=dialog_id)
-        decided = suggestions.in_state(*_DECIDED, dialog_id=dialog_id)
         for suggestion in waiting:
             suggestions.move(suggestion, State.SUPERSEDED, now)
+        decided = suggestions.in_state(State.APPROVED, State.EDITED, dialog_id=dialog_id)
         for suggestion in decided:
             suggestions.move(suggestion, State.CANCELLED, now)
-    return len(waiting) + len(decided)
+        on_their_way = suggestions.in_state(State.PLANNED, State.SENDING, dialog_id=dialog_id)
+        for suggestion in on_their_way:
+            Bubbles(live, lambda: now).cancel(suggestion.id)
+    return len(waiting) + len(decided) + len(on_their_way)

@@ -4,6 +4,7 @@ One table of arrows, and one way along them: compare-and-set on the revision, so
 cloud draft, later others) the first one wins and the others learn that they were late.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ from enum import StrEnum
 
 from bot.livedb import LiveDb
 from bot.policy import Mode
+from data.message import Message
 
 
 class State(StrEnum):
@@ -70,8 +72,15 @@ class Suggestion:
     reasons: tuple[str, ...]
     adapter: str
     created_at: datetime
+    answers: dict[int, str]
+    """The messages it answers, each with a fingerprint of what it said."""
     final: tuple[str, ...] | None = None
     surface: str | None = None
+
+    @property
+    def was_draft(self) -> bool:
+        """Whether it was put into the input box of the owner's apps."""
+        return self.surface in ("draft", "withdrawn")
 
 
 class Suggestions:
@@ -92,12 +101,14 @@ class Suggestions:
         outcome: str,
         reasons: Iterable[str],
         adapter: str,
+        answers: Iterable[Message],
         now: datetime,
     ) -> Suggestion:
-        """A new one, pending."""
+        """A new one, pending. `answers` are the messages it was written for."""
         row = self._live.db.execute(
             "INSERT INTO suggestions (dialog_id, upto_id, attempt, state, mode, texts, confidence, outcome, reasons,"
-            " adapter, created_at, changed_at) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+            " adapter, answers, created_at, changed_at) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " RETURNING *",
             (
                 dialog_id,
                 upto_id,
@@ -108,6 +119,7 @@ class Suggestions:
                 outcome,
                 json.dumps(list(reasons)),
                 adapter,
+                json.dumps({message.id: fingerprint(message.said) for message in answers}),
                 now.timestamp(),
                 now.timestamp(),
             ),
@@ -175,6 +187,11 @@ class Suggestions:
         return _of(row) if row else None
 
 
+def fingerprint(text: str) -> str:
+    """What shows later that a text was changed, without keeping it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def _of(row: sqlite3.Row) -> Suggestion:
     return Suggestion(
         id=row["id"],
@@ -190,6 +207,7 @@ def _of(row: sqlite3.Row) -> Suggestion:
         reasons=tuple(json.loads(row["reasons"])),
         adapter=row["adapter"],
         created_at=datetime.fromtimestamp(row["created_at"], UTC),
+        answers={int(message_id): said for message_id, said in json.loads(row["answers"]).items()},
         final=tuple(json.loads(row["final"])) if row["final"] else None,
         surface=row["surface"],
     )

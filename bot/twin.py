@@ -7,22 +7,24 @@ state of the chat is thrown away.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.control import Control
+from bot.echoes import Emit
 from bot.guard import Outcome as Ruling
 from bot.hearing import Hearing
 from bot.inbox import Inbox, Outcome, Ready
 from bot.listening import Listening
 from bot.notices import Notices
-from bot.outbox import Emit, Outbox
+from bot.outbox import Outbox
 from bot.policy import Mode, Policy
 from bot.respond import Context, Proposal, Responder
 from bot.suggestion import OPEN, State, Suggestion, Suggestions
 from bot.writing import Writing
 from data.archive import Archive
+from data.errors import UserError
 
 UNPLACED = timedelta(seconds=30)
 """A suggestion that is still pending after this long was orphaned by a crash."""
@@ -34,8 +36,8 @@ class Drafts(Protocol):
     async def place(self, suggestion: Suggestion) -> bool:
         """Put a suggestion there; False when the box may be in use."""
 
-    async def remove(self, suggestion: Suggestion) -> None:
-        """Take an untouched one out."""
+    async def remove(self, suggestion: Suggestion) -> bool:
+        """Take an untouched one out; False when that must be tried later. Raises UserError when it is not possible."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class Twin:
     expire: timedelta = timedelta(hours=3)
     in_a_row: int = 6
     seed: int = 1
+    _placing: int | None = field(default=None, init=False)
 
     async def step(self) -> None:
         """One look at the inbox: answer what is quiet."""
@@ -76,16 +79,33 @@ class Twin:
         if not self.control.paused(now):
             self._expire(now)
         for suggestion in self.suggestions.stale_drafts():  # paused or not: words are taken back, none are said
-            await self.drafts.remove(suggestion)
-            self.suggestions.withdrawn(suggestion)
+            await self._take_back(suggestion)
         if self.control.paused(now):
             return
         for suggestion in self.suggestions.in_state(State.PENDING):
-            if now - suggestion.created_at > UNPLACED:  # a crash came between writing it and showing it
-                state = State.HELD if suggestion.outcome == Ruling.HOLD else State.OFFERED
-                self._move(suggestion, state, suggestion.surface or "review")
+            if now - suggestion.created_at > UNPLACED and suggestion.id != self._placing:
+                await self._show(suggestion)
         for suggestion in self.suggestions.in_state(State.APPROVED, State.EDITED):
             self.outbox.plan(suggestion)
+
+    async def _show(self, suggestion: Suggestion) -> None:
+        """A crash came between writing it and showing it. Where it may lie in the input box, it is looked for there."""
+        if suggestion.outcome == Ruling.HOLD:
+            self._move(suggestion, State.HELD, "review")
+        else:
+            placed = suggestion.surface == "draft" and await self._placed(suggestion)
+            self._move(suggestion, State.OFFERED, "draft" if placed else "review")
+
+    async def _take_back(self, suggestion: Suggestion) -> None:
+        """Empty the input box of a suggestion that has ended. If Telegram forbids it, the owner is told, once."""
+        try:
+            if not await self.drafts.remove(suggestion):
+                self.suggestions.shown_on(suggestion, "draft")
+                return
+        except UserError as error:
+            self.emit("draft_left", dialog=suggestion.dialog_id, suggestion=suggestion.id)
+            await self.outbox.to_owner(f"{error} {error.hint}")
+        self.suggestions.withdrawn(suggestion)
 
     def _expire(self, now: datetime) -> None:
         for suggestion in self.suggestions.in_state(*OPEN):
@@ -125,7 +145,7 @@ class Twin:
             if not proposals or proposals[0].verdict.outcome is Ruling.DROP:
                 self._settle(chat, Outcome.DROPPED)
                 return
-        await self._offer(chat, proposals[0], attempt)
+        await self._offer(chat, context, proposals[0], attempt)
 
     def _note_crisis(self, chat: Ready, context: Context) -> None:
         """The guard reads a burst as a whole, and the reply too: it may see what no single message showed."""
@@ -133,7 +153,7 @@ class Twin:
         if not self.notices.noted(chat.dialog_id, last_own, chat.upto_id):
             self.notices.note(chat.dialog_id, chat.upto_id)
 
-    async def _offer(self, chat: Ready, best: Proposal, attempt: int) -> None:
+    async def _offer(self, chat: Ready, context: Context, best: Proposal, attempt: int) -> None:
         now = self.now()
         mode = self.policy.mode(chat.dialog_id, now)
         with self.outbox.live.transaction():
@@ -147,6 +167,7 @@ class Twin:
                 outcome=best.verdict.outcome,
                 reasons=best.verdict.reasons,
                 adapter=self.adapter,
+                answers=context.burst,
                 now=now,
             )
             self.inbox.settle(chat.dialog_id, chat.upto_id, Outcome.SUGGESTED, suggestion.id)
@@ -157,14 +178,18 @@ class Twin:
                 self.outbox.plan(approved)
         elif mode is Mode.DRAFT and await self._placed(suggestion):
             if not self._move(suggestion, State.OFFERED, "draft"):  # it ended while it was being placed
-                await self.drafts.remove(suggestion)
+                await self._take_back(suggestion)
         else:
             self._move(suggestion, State.OFFERED, "review", **({"because": reason} if mode is Mode.AUTO else {}))
 
     async def _placed(self, suggestion: Suggestion) -> bool:
         """Put it into the input box. That it may lie there is committed first: nothing is sent from two places."""
         self.suggestions.shown_on(suggestion, "draft")
-        placed = await self.drafts.place(suggestion)
+        self._placing = suggestion.id
+        try:
+            placed = await self.drafts.place(suggestion)
+        finally:
+            self._placing = None
         if not placed:
             self.suggestions.shown_on(suggestion, "review")
         return placed

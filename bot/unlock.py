@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.decision import Decision, decision
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestions
 
@@ -9,9 +10,6 @@ OFFERS = 20
 """How many suggestions the owner must have decided on."""
 ACCEPTED = 0.8
 """Which share of them must have been sent unchanged."""
-
-_TAKEN = (State.APPROVED, State.EDITED, State.PLANNED, State.SENDING, State.SENT, State.UNKNOWN)
-_REFUSED = (State.SKIPPED, State.OWNER_ANSWERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,6 @@ class Record:
 
 def record(live: LiveDb, dialog_id: int) -> Record:
     """Count this chat's decided suggestions. What was sent automatically says nothing about the owner."""
-    decided = [
-        suggestion
-        for suggestion in Suggestions(live).in_state(*_TAKEN, *_REFUSED, dialog_id=dialog_id)
-        if suggestion.surface != "auto"
-    ]
-    taken = [s for s in decided if s.state in _TAKEN and (s.final is None or s.final == s.texts)]
-    return Record(len(decided), len(taken))
+    every = Suggestions(live).in_state(*State, dialog_id=dialog_id)
+    decided = [made for made in map(decision, every) if made]
+    return Record(len(decided), decided.count(Decision.ACCEPTED))

@@ -21,10 +21,9 @@ def withdraw(desk: Desk, dialog_id: int) -> bool:
         return _left_to_the_client(desk, dialog_id)
     try:
         with desk.home.holding_login("forget"):
-            asyncio.run(_remove(desk, dialog_id))
+            return asyncio.run(_remove(desk, dialog_id))
     except (UserError, ValueError):  # Telethon's word for a chat that this login has not seen yet
         return False
-    return True
 
 
 def _placed(desk: Desk, dialog_id: int) -> list[Suggestion]:
@@ -40,12 +39,14 @@ def _left_to_the_client(desk: Desk, dialog_id: int) -> bool:
     return True
 
 
-async def _remove(desk: Desk, dialog_id: int) -> None:
+async def _remove(desk: Desk, dialog_id: int) -> bool:
     from bot.drafts import Drafts
     from data.telegram import readable_errors
 
     with readable_errors():
         async with account.logged_in(desk) as (client, _):
             for suggestion in _placed(desk, dialog_id):
-                await Drafts(client, desk.archive).remove(suggestion)
+                if not await Drafts(client, desk.archive).remove(suggestion):
+                    return False
                 Suggestions(desk.live).withdrawn(suggestion)
+    return True

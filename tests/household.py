@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.bubbles import Bubble, Bubbles
 from bot.control import Control
 from bot.guard import Guard
 from bot.home import Home
@@ -229,3 +230,18 @@ async def until(holds: Callable[[], bool], within: float = 10) -> None:
 def paused(house: Household) -> bool:
     with house.live() as live:
         return Control(live).paused(now())
+
+
+def told(house: Household) -> list[str]:
+    """What the twin said to the owner, in Saved Messages."""
+    deliveries = house.sandbox.journal.deliveries
+    return [d.text for d in deliveries if d.peer_id == house.owner_id and d.via_session is not None]
+
+
+def approved_row(bubbles: Bubbles) -> Bubble:
+    """The one suggestion that waits, approved and on its way: its first bubble."""
+    (offered,) = bubbles.suggestions.in_state(State.OFFERED)
+    approved = bubbles.suggestions.move(offered, State.APPROVED, now())
+    assert approved
+    assert bubbles.plan(approved)
+    return bubbles.next()[0]

@@ -179,6 +179,7 @@ def suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED)
             outcome="pass",
             reasons=[],
             adapter="test",
+            answers=[],
             now=NOW,
         )
         moved = suggestions.move(made, State.OFFERED, NOW, surface="review")

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from bot.bubbles import typing_time
 from bot.livedb import LiveDb
-from bot.outbox import typing_time
 from bot.suggestion import State, Suggestions
 from tests import training_models as models
 from tests.terminal import PATIENCE, ROOT, Ended, Terminal, ended, until

@@ -1,12 +1,21 @@
 """The owner decides in a terminal, as another process would: what was approved goes out, and nothing else."""
 
 import threading
+from typing import cast
+
+import pytest
 
 from bot.control import Control
+from bot.guard import Guard
+from bot.hearing import Hearing
 from bot.inbox import Inbox
+from bot.notices import Notices
+from bot.outbox import Outbox
 from bot.policy import Mode
 from bot.review import Review
 from bot.suggestion import State, Suggestions
+from bot.writing import Writing
+from data.message import Message
 from tests.fakes import RecordedGenerator
 from tests.household import NO_WAIT, Household, now, person, review, settle
 
@@ -92,3 +101,51 @@ async def test_nothing_approved_goes_out_while_paused(house: Household) -> None:
         assert review(house, "approve")
         await settle()
     assert house.delivered() == []
+
+
+async def test_a_crash_while_asking_for_another_leaves_the_suggestion_waiting(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered")
+    with house.archive() as archive, house.live() as live:
+        desk = Review(archive, Suggestions(live), Killed(live, NO_WAIT), now)
+        with pytest.raises(KeyboardInterrupt):
+            desk.another(desk.waiting()[0])
+    assert [s.state for s in house.suggestions()] == [State.OFFERED]
+    assert set(house.outcomes().values()) == {"suggested"}
+
+
+async def test_a_crash_while_an_edit_is_noted_loses_nothing(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    async with house.running():
+        message_id = await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered")
+    changed = Message(anna.id, message_id, False, now(), "dinner was great")
+    with house.archive() as archive, house.live() as live:
+        hearing = Hearing(
+            archive=archive,
+            inbox=Killed(live, NO_WAIT),
+            notices=Notices(live, archive, Guard().crisis, now),
+            suggestions=Suggestions(live),
+            outbox=cast("Outbox", None),
+            writing=Writing(),
+            emit=house.emit,
+            now=now,
+        )
+        with pytest.raises(KeyboardInterrupt):
+            hearing.edited(changed)
+    assert [s.state for s in house.suggestions()] == [State.OFFERED]
+    async with house.running():  # what the crash left undone is done by the next reading
+        await house.sandbox.edit(message_id, changed.text)
+        await house.heard("offered")
+    assert [s.state for s in house.suggestions()] == [State.SUPERSEDED, State.OFFERED]
+
+
+class Killed(Inbox):
+    """The process ends between the two writes."""
+
+    def reopen(self, suggestion_id: int) -> None:
+        raise KeyboardInterrupt

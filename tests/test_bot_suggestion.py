@@ -31,6 +31,7 @@ def added(suggestions: Suggestions, upto_id: int = 7) -> Suggestion:
         outcome="pass",
         reasons=[],
         adapter="a",
+        answers=[],
         now=NOW,
     )
 

@@ -4,7 +4,7 @@ The server is a value (`Server`): Telegram itself, its test data centres, or any
 """
 
 from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahead, connect
-from data.telegram.failure import explain, readable_errors
+from data.telegram.failure import ends_login, explain, readable_errors, refusal
 from data.telegram.listing import Ask, Listed, dialogs_of, folders, listing, within
 from data.telegram.login import Owner, log_in_by_code, log_in_by_qr, log_out, owner_of
 from data.telegram.values import Heard, hear, left_out_because, to_dialog, to_message
@@ -21,6 +21,7 @@ __all__ = [
     "clock_ahead",
     "connect",
     "dialogs_of",
+    "ends_login",
     "explain",
     "folders",
     "hear",
@@ -31,6 +32,7 @@ __all__ = [
     "log_out",
     "owner_of",
     "readable_errors",
+    "refusal",
     "to_dialog",
     "to_message",
     "within",

@@ -59,3 +59,26 @@ def explain(error: BaseException) -> UserError | None:
         case errors.RPCError():
             return UserError(f"Telegram refused: {type(error).__name__}.", "Run it again later.", ExitCode.ERROR)
     return None
+
+
+def ends_login(error: BaseException) -> bool:
+    """Whether nothing more can be done with this login, in whichever chat."""
+    told = explain(error)
+    return told is not None and told.code in (ExitCode.CONFIGURATION, ExitCode.NOT_LOGGED_IN)
+
+
+def refusal(error: BaseException) -> str:
+    """Why Telegram refuses something in one chat, as the end of a sentence. ValueError is Telethon's word for a chat
+    that this login has not seen yet."""
+    match error:
+        case errors.UserIsBlockedError():
+            return "this person has blocked you"
+        case errors.YouBlockedUserError():
+            return "you have blocked this person"
+        case errors.InputUserDeactivatedError() | errors.UserDeletedError():
+            return "this account was deleted"
+        case errors.ChatRestrictedError() | errors.ChatWriteForbiddenError() | errors.UserPrivacyRestrictedError():
+            return "Telegram does not let you write there"
+        case errors.PeerIdInvalidError() | errors.UserIdInvalidError() | ValueError():
+            return "Telegram does not know this chat any more"
+    return f"Telegram refused it ({type(error).__name__})"

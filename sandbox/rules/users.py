@@ -5,11 +5,19 @@ from typing import Any
 from telethon.tl import functions, types
 
 from sandbox.call import Call
+from sandbox.refusal import Refusal
 
 
 def get_users(call: Call, request: functions.users.GetUsersRequest) -> list[Any]:
-    """Accounts by id and access hash."""
-    return [call.view.user(call.user(given)) for given in request.id]
+    """Accounts by id and access hash; an empty user for each that these do not open."""
+    return [_user(call, given) for given in request.id]
+
+
+def _user(call: Call, given: Any) -> Any:
+    try:
+        return call.view.user(call.user(given))
+    except Refusal:
+        return types.UserEmpty(given.user_id)
 
 
 def get_full_user(call: Call, request: functions.users.GetFullUserRequest) -> types.users.UserFull:

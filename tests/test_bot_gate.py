@@ -1,0 +1,63 @@
+"""What is answered must stand there as it was read, up to the moment of sending."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.policy import Mode
+from bot.suggestion import State
+from sandbox.server import Sandbox
+from sandbox.small import small_town
+from tests.household import Household, household, person, settle
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Household]:
+    """A house whose twin types for a while, so that there is time between a decision and its sending."""
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.5) as house:
+        yield house
+
+
+def edit(house: Household, message_id: int) -> Awaitable[None]:
+    return house.sandbox.edit(message_id, "dinner was awful")
+
+
+def unsend(house: Household, message_id: int) -> Awaitable[None]:
+    return house.sandbox.unsend(message_id)
+
+
+CHANGES: list[tuple[Callable[[Household, int], Awaitable[None]], str]] = [
+    (edit, "what it answers was edited"),
+    (unsend, "what it answers was deleted"),
+]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(("change", "reason"), CHANGES)
+async def test_a_reply_to_what_was_changed_after_it_was_approved_is_not_sent(
+    slow: Household, change: Callable[[Household, int], Awaitable[None]], reason: str, which: int
+) -> None:
+    anna = person(slow)
+    slow.allow(anna.id, Mode.AUTO)
+    async with slow.running():
+        burst = [await slow.sandbox.say(anna.id, slow.owner_id, text) for text in ("lunch was great", "the soup!")]
+        await slow.heard("approved")
+        await change(slow, burst[which])
+        await slow.heard("cancelled", reason=reason)
+        await settle(1.6)
+    assert slow.delivered() == []
+    assert [s.state for s in slow.suggestions()] == [State.CANCELLED]
+
+
+async def test_a_change_to_what_was_answered_before_stops_nothing(slow: Household) -> None:
+    anna = person(slow)
+    slow.allow(anna.id, Mode.AUTO)
+    async with slow.running():
+        old = await slow.sandbox.say(anna.id, slow.owner_id, "are you there")
+        await slow.sandbox.say(slow.owner_id, anna.id, "yep, here")
+        await slow.sandbox.say(anna.id, slow.owner_id, "lunch was great")
+        await slow.heard("approved")
+        await edit(slow, old)
+        await slow.heard("sent")
+    assert slow.delivered() == ["sounds good"]
