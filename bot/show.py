@@ -6,7 +6,8 @@ Titles and messages come from strangers, so whatever could steer a terminal is t
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -31,9 +32,35 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
-def say(text: str, style: str = "") -> None:
-    """A sentence for a person."""
-    err().print(Text(text, style=style))
+def say(text: str, style: str = "", indent: int = 0) -> None:
+    """A sentence for a person. With an indent it is also wrapped at the terminal's width."""
+    if indent:
+        _wrapped(" " * indent, Text(text, style=style))
+    else:
+        err().print(Text(text, style=style))
+
+
+def spoken(who: str, text: str, style: str = "") -> None:
+    """A message of a chat for a person: who says it in a column of its own, what is said wrapped beside it."""
+    _wrapped(f"{who:>9}  ", Text(plain(text), style=style))
+
+
+def _wrapped(before: str, text: Text) -> None:
+    console = err()
+    for number, row in enumerate(text.wrap(console, max(20, console.width - len(before)))):
+        row.rstrip()
+        console.print(Text(before if number == 0 else " " * len(before)) + row)
+
+
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """A sign of life at a terminal while something else works silently; elsewhere nothing."""
+    console = err()
+    if console.is_terminal:
+        with console.status(Text(text)):
+            yield
+    else:
+        yield
 
 
 def line(text: str) -> None:

@@ -1,92 +1,49 @@
 """The live part of the demo: contacts write what they really wrote next, and the twin drafts, asks, and sends.
 
-One chat is in `draft`, one in `ask`, one in `auto` (with --force: nobody has earned it in an evening). A person at the
-terminal decides on each suggestion; hands off, the demo decides by itself, so that every surface is used.
+One chat is in `draft`, one in `ask`, one in `auto` (with --force: nobody has earned it in an evening). A `Person`
+decides on each suggestion. At the end the twin is paused, stopped and started again while contacts go on writing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import cycle
-from typing import Any, Protocol
+from typing import Any
 
-from bot import ask, show
+from bot import show
+from bot.demo.person import Person
+from bot.demo.scenes import Scene, scenes_of
 from bot.demo.town import TownHall
 from bot.demo.verbs import Events, Verbs, step
 from bot.home import Home
 from bot.inbox import Inbox
 from bot.livedb import LiveDb
-from bot.review import Card, Review
-from bot.suggestion import State, Suggestions
+from bot.review import Review
+from bot.suggestion import State, Suggestion, Suggestions
 from data.archive import Archive
-from data.message import Dialog
 
 MODES = ("draft", "ask", "auto")
-ROUNDS = 24
-"""At most this many times a contact writes; three or four are usually enough."""
-ENOUGH_SENT = 2
-QUIET = 6.0
-"""Seconds in which a twin that is not paused would have answered: the debounce is two."""
+MEANS = {
+    "draft": "the twin puts its words into the owner's own input box",
+    "ask": "it waits for the owner's yes",
+    "auto": "it sends by itself when it is sure, else it asks",
+}
 UNDER_WAY = (State.APPROVED, State.EDITED, State.PLANNED, State.SENDING)
 DECIDED = ("offered", "held", "dropped", "approved")
+A_MOMENT = 4.0
+"""Seconds that a paused client gets to do what it must not do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What a contact really wrote next, and what the owner really answered."""
+class Pause:
+    """What happened while the twin was paused."""
 
-    contact_id: int
-    theirs: tuple[str, ...]
-    real: tuple[str, ...]
-
-
-class Decider(Protocol):
-    """Who decides on a suggestion."""
-
-    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
-        """`approve`, `edit` (with texts), `another` or `skip`. `real` is what the owner once answered."""
-
-    def writes(self) -> str | None:
-        """What this person types as a contact; None to let the contact write what they really wrote."""
-
-
-class Person:
-    """Somebody at the terminal."""
-
-    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
-        """Ask."""
-        while True:
-            answer = ask.line("    [s]end  [e]dit  [a]nother  s[k]ip", "at a terminal").casefold()
-            match answer[:1]:
-                case "s" | "":
-                    return "approve", []
-                case "e":
-                    return "edit", [ask.line("    Your words", "at a terminal")]
-                case "a":
-                    return "another", []
-                case "k":
-                    return "skip", []
-
-    def writes(self) -> str | None:
-        """Ask."""
-        return ask.line("    Type as this contact, or just press Enter for their real words", "at a terminal") or None
-
-
-class HandsOff:
-    """Nobody: uses each choice in turn, and writes the real words itself where the guard holds the twin's."""
-
-    def __init__(self) -> None:
-        self._choices = cycle(("approve", "another", "edit", "skip"))
-
-    def decide(self, card: Card, real: tuple[str, ...]) -> tuple[str, list[str]]:
-        """The next choice; a held suggestion is edited, as an honest person would."""
-        choice = "edit" if card.suggestion.outcome == "hold" else next(self._choices)
-        return choice, list(real) if choice == "edit" else []
-
-    def writes(self) -> str | None:
-        """Their real words."""
-        return None
+    sent_before: int
+    sent_after: int
+    """How many messages the server had delivered when it began, and when it ended."""
+    heard_after_restart: bool
+    """Whether the client that was started in it took note of a message."""
 
 
 @dataclass(slots=True)
@@ -96,197 +53,221 @@ class Evening:
     town: TownHall
     verbs: Verbs
     home: Home
-    person: Person | None
+    person: Person
     modes: dict[int, str] = field(default_factory=dict)
-    tally: dict[str, int] = field(default_factory=lambda: {"suggestions": 0, "drafted": 0})
-    heard: list[tuple[int, int]] = field(default_factory=list)
-    """Every message, by chat and id, that the twin had to deal with."""
-    unanswered: list[tuple[int, int]] = field(default_factory=list)
-    """Every message that came while the twin was paused."""
-    silent: list[int] = field(default_factory=list)
-    """Who wrote without being listed."""
-    sent_while_paused: int = 0
+    suggestions: int = 0
+    drafted: int = 0
+    decided: list[tuple[int, str]] = field(default_factory=list)
+    """What the person let out: chat and text."""
+    pause: Pause | None = None
+    _later: dict[int, list[Scene]] = field(default_factory=dict)
+    """What each contact has still to write."""
 
     def spend(self) -> dict[str, Any]:
         """Steps 9 to 11."""
-        scenes = scenes_of(self.town)
-        self._try(scenes[0])
-        archive, live = self.home.open_archive(), LiveDb(self.home.live)
-        try:
-            self._choose(scenes, archive)
-            step(10, "doppelgram run", "The twin is there. Contacts write what they really wrote next.")
-            with self._running() as events:
-                for _ in self.modes:
-                    events.wait("watching")
-                self._play(scenes, events, archive, live)
-                step(11, "doppelgram review, pause", "A chat that is off writes, a bot writes, and the twin is paused.")
-                self._write_unlisted(scenes)
-                self.verbs.run("pause")
-                self._write_while_paused(events, "Paused")
-            with self._running() as events:
-                self._write_while_paused(events, "Started anew, and still paused")
-        finally:
-            archive.close()
-            live.close()
-        self._tell()
-        return self.tally | {"sent": len(self.town.delivered), "duplicates": self._duplicates()}
+        for scene in scenes_of(self.town.town.continuations):
+            self._later.setdefault(scene.contact_id, []).append(scene)
+        listed, off = list(self._later)[: len(MODES)], list(self._later)[len(MODES)]
+        self._try(off)
+        step(10, "doppelgram run", "The twin is there. Contacts write what they really wrote next.")
+        self._choose(listed)
+        with closing(self.home.open_archive()) as archive, closing(LiveDb(self.home.live)) as live:
+            with self._client() as events:
+                self._play(Table(events, archive, live))
+                self._pause(off, events)
+            with self._client() as events:
+                self._resume(Table(events, archive, live))
+        return {
+            "suggestions": self.suggestions,
+            "drafted": self.drafted,
+            "sent": len(self.town.delivered),
+            "duplicates": self._duplicates(),
+        }
+
+    def _try(self, contact_id: int) -> None:
+        scene = self._later[contact_id].pop(0)
+        step(9, "doppelgram try CHAT TEXT", "What would the owner answer here? Nothing is sent, nothing is kept.")
+        tried = self.verbs.run_quietly("try", str(contact_id), scene.theirs[-1], nf4=True)
+        show.spoken("they", scene.theirs[-1])
+        for text in [text for best in tried["suggestions"][:1] for text in best["texts"]]:
+            show.spoken("twin", text, "bold")
+        show.say(f"{tried['seconds']:.0f} s, on the 4-bit model and a CPU.", indent=4)
+
+    def _choose(self, listed: Sequence[int]) -> None:
+        """A mode for each of the contacts who have most to say."""
+        for contact_id, mode in zip(listed, MODES, strict=True):
+            force = ["--force"] if mode == "auto" else []
+            self.verbs.run_quietly("chats", "set", str(contact_id), "--mode", mode, *force)
+            self.modes[contact_id] = mode
+            show.say(f"{self._name(contact_id)}: {mode}, {MEANS[mode]}.", indent=4)
 
     @contextmanager
-    def _running(self) -> Iterator[Events]:
-        """A live client, from its start to a polite end."""
-        with self.verbs.started("run", MODEL__QUANTIZATION="nf4") as process:
+    def _client(self) -> Iterator[Events]:
+        """A running client that watches the listed chats."""
+        with self.verbs.started("run", aloud=False, nf4=True) as process:
             events = Events(process)
-            events.wait("started")
+            with show.busy("doppelgram run: loading the 4-bit model, connecting ..."):
+                for event in ("started", *("watching" for _ in self.modes)):
+                    events.wait(event)
             yield events
 
-    def _try(self, scene: Scene) -> None:
-        step(9, "doppelgram try CHAT TEXT", "What would I answer here? Nothing is sent.")
-        tried = self.verbs.run("try", str(scene.contact_id), scene.theirs[-1], MODEL__QUANTIZATION="nf4")
-        show.say(f"     they  {show.plain(scene.theirs[-1])}")
-        for suggestion in tried["suggestions"][:1]:
-            for text in suggestion["texts"]:
-                show.say(f"     twin  {show.plain(text)}", "bold")
-        show.say(f"    {tried['seconds']:.0f} s, on the 4-bit model and a CPU.")
+    # --- the evening itself
 
-    def _choose(self, scenes: list[Scene], archive: Archive) -> None:
-        """A mode for each of the three contacts who have most to say."""
-        ids = list(dict.fromkeys(scene.contact_id for scene in scenes))[: len(MODES)]
-        for contact_id, mode in zip(ids, MODES, strict=True):
-            self.verbs.run("chats", "set", str(contact_id), "--mode", mode, *(["--force"] if mode == "auto" else []))
-            self.modes[contact_id] = mode
-            show.say(f"    {_title(archive.dialog(contact_id))}: {mode}")
-
-    def _play(self, scenes: list[Scene], events: Events, archive: Archive, live: LiveDb) -> None:
-        """Let them write in turn, until every mode has had its turn and enough was sent."""
-        decider: Decider = self.person or HandsOff()
-        queues = {
-            contact_id: [scene for scene in scenes if scene.contact_id == contact_id] for contact_id in self.modes
-        }
-        for number, contact_id in enumerate(cycle(self.modes)):
-            enough = self.tally["drafted"] >= 1 and len(self.town.delivered) >= ENOUGH_SENT
-            if number >= ROUNDS or not any(queues.values()) or (number >= len(self.modes) and enough):
+    def _play(self, table: "Table") -> None:
+        """Let them write in turn, until it is enough for the person, or until nobody has anything left to write."""
+        for number, (contact_id, mode) in enumerate(cycle(self.modes.items())):
+            if number >= self.person.rounds or not any(self._later[each] for each in self.modes):
                 return
-            if queues[contact_id]:
-                self._scene(queues[contact_id].pop(0), decider, events, archive, live)
+            if number >= len(self.modes) and self.person.satisfied(self.drafted, len(self.town.delivered)):
+                return
+            if self._later[contact_id] and not self._scene(contact_id, mode, table):
+                return
 
-    def _scene(self, scene: Scene, decider: Decider, events: Events, archive: Archive, live: LiveDb) -> None:
-        title, mode = _title(archive.dialog(scene.contact_id)), self.modes[scene.contact_id]
+    def _scene(self, contact_id: int, mode: str, table: "Table") -> bool:
+        """One contact writes, and the twin does what its mode allows. False when the person has had enough."""
+        name = self._name(contact_id)
         show.say("")
-        show.say(f"    {title} ({mode})", "cyan")
-        typed = decider.writes()
-        for text in [typed] if typed else scene.theirs:
-            show.say(f"     they  {show.plain(text)}")
-            self.heard.append((scene.contact_id, self.town.say(scene.contact_id, text)))
-        while event := events.wait(*DECIDED, dialog=scene.contact_id):
-            if event["event"] == "dropped":
-                show.say("    The guard dropped what the model said.")
-                break
-            self.tally["suggestions"] += 1
-            if not self._decide(event, scene, decider, events, archive, live):
-                break
-        if not typed:
+        show.say(f"{name} ({mode})", "cyan", indent=4)
+        typed = self.person.writes(name, mode)
+        if typed is None:
+            return False
+        scene = Scene(contact_id, (typed,), ()) if typed else self._later[contact_id].pop(0)
+        self._write(scene)
+        self._answer(scene, table)
+        if [text for _, text in self.decided[-len(scene.real) :]] != list(scene.real):
             for text in scene.real:
-                show.say(f"     real  {show.plain(text)}", "dim")
+                show.spoken("really", text, "dim")
+        return True
 
-    def _decide(
-        self, event: dict[str, Any], scene: Scene, decider: Decider, events: Events, archive: Archive, live: LiveDb
-    ) -> bool:
-        """Let a suggestion be decided on. Returns whether another one comes."""
-        suggestion = Suggestions(live).get(event["suggestion"])
+    def _write(self, scene: Scene) -> None:
+        for text in scene.theirs:
+            show.spoken("they", text)
+            self.town.say(scene.contact_id, text)
+
+    def _answer(self, scene: Scene, table: "Table") -> None:
+        """See what the twin makes of it, again and again while another one is wanted."""
+        while True:
+            with show.busy("The twin reads, thinks and writes: some 10 s on a CPU ..."):
+                event = table.events.wait(*DECIDED, dialog=scene.contact_id)
+            if event is None:
+                show.say("Nothing came of it within four minutes: this machine is very busy.", indent=4)
+                return
+            if event["event"] == "dropped":
+                show.say("The guard dropped what the model said: there was nothing in it to decide on.", indent=4)
+                return
+            self.suggestions += 1
+            if not self._decide(event, scene, table):
+                return
+
+    def _decide(self, event: dict[str, Any], scene: Scene, table: "Table") -> bool:
+        """What becomes of one suggestion. True when another one is on its way."""
+        suggestion = Suggestions(table.live).get(event["suggestion"])
         assert suggestion is not None
         for text in suggestion.texts:
-            show.say(f"     twin  {show.plain(text)}", "bold")
-        sure = "no confidence" if suggestion.confidence is None else f"confidence {suggestion.confidence:.2f}"
+            show.spoken("twin", text, "bold")
+        sure = "No confidence" if suggestion.confidence is None else f"Confidence {suggestion.confidence:.2f}"
         if event.get("surface") == "draft":
-            self.tally["drafted"] += 1
-            show.say(f"    {sure}. It waits in the owner's input box, in every Telegram app.")
+            self.drafted += 1
+            show.say(f"{sure}. It waits in the owner's input box, in every Telegram app.", "green", indent=4)
             return False
         if event["event"] == "approved":
-            self._until_out(suggestion.id, events, live)
-            show.say(f"    {sure}: sent by itself.", "green")
+            self._until_out(suggestion, table)
+            show.say(f"{sure}: it was sent by itself.", "green", indent=4)
             return False
         why = "; ".join(suggestion.reasons) or event.get("because", "")
-        held = "Held: " if event["event"] == "held" else ""
-        show.say(f"    {sure}. {held}{why}" if held or why != sure else f"    {sure}.")
-        return self._review(suggestion.id, scene, decider, events, archive, live)
+        held = "Held for the owner: " if event["event"] == "held" else "It asks: " if why else ""
+        show.say(f"{sure}. {held}{why}", indent=4)
+        return self._review(suggestion.id, scene, table)
 
-    def _review(
-        self, number: int, scene: Scene, decider: Decider, events: Events, archive: Archive, live: LiveDb
-    ) -> bool:
+    def _review(self, number: int, scene: Scene, table: "Table") -> bool:
         """Step 11, which may happen at any time beside step 10."""
-        review = Review(archive, Suggestions(live), Inbox(live, timedelta(0)), lambda: datetime.now(UTC))
+        review = table.review
         card = review.card(number)
         if card is None:
-            show.say("    It is outdated.")
+            show.say("Something newer happened there, so it is outdated.", indent=4)
             return False
-        choice, texts = decider.decide(card, scene.real)
-        show.say(f"    doppelgram review --{choice} {number}", "green")
+        choice, texts = self.person.decide(card, scene.real)
+        show.say(f"doppelgram review --{choice} {number}", "green", indent=4)
+        for text in texts:
+            show.spoken("owner", text, "bold")
         done = review.edit(card, texts) if choice == "edit" else getattr(review, choice)(card)
         if done and choice in ("approve", "edit"):
-            self._until_out(number, events, live)
+            self.decided += [(card.suggestion.dialog_id, text) for text in texts or card.suggestion.texts]
+            self._until_out(card.suggestion, table)
         return bool(done) and choice == "another"
 
-    def _until_out(self, number: int, events: Events, live: LiveDb) -> None:
-        """Wait for the last bubble of a reply."""
-        while (found := Suggestions(live).get(number)) and found.state in UNDER_WAY:
-            events.wait("sent", "cancelled", "unknown", suggestion=number, seconds=2)
+    def _until_out(self, suggestion: Suggestion, table: "Table") -> None:
+        """Wait for the last bubble of a reply, which takes as long as typing it would."""
+        with show.busy("On its way, at the pace of somebody who types ..."):
+            for _ in range(60):
+                found = Suggestions(table.live).get(suggestion.id)
+                if found is None or found.state not in UNDER_WAY:
+                    return
+                table.events.wait("sent", "cancelled", "unknown", suggestion=suggestion.id, seconds=2)
 
-    def _write_unlisted(self, scenes: list[Scene]) -> None:
-        """A chat that is off, and a machine: they write, and nothing happens."""
-        off = next(scene.contact_id for scene in reversed(scenes) if scene.contact_id not in self.modes)
-        bot = next(account.id for account in self.town.town.accounts.values() if account.bot)
-        for contact_id in (off, bot):
-            self.town.say(contact_id, "are you there?")
-            self.silent.append(contact_id)
+    # --- the switches
 
-    def _write_while_paused(self, events: Events, how: str) -> None:
-        """Somebody writes to the chat that may answer by itself; the message is taken in, and nothing goes out."""
-        contact_id = next(contact_id for contact_id, mode in self.modes.items() if mode == "auto")
-        before = len(self.town.delivered)
-        message_id = self.town.say(contact_id, "hello?")
-        self.unanswered.append((contact_id, message_id))
-        events.wait("incoming", message=message_id)
-        events.wait("sent", seconds=QUIET)
-        sent = len(self.town.delivered) - before
-        self.sent_while_paused += sent
-        show.say(f"    {how}: {sent} messages sent.")
+    def _pause(self, off: int, events: Events) -> None:
+        """A chat that is off and a bot write; then the twin is paused, and a contact writes."""
+        step(11, "doppelgram review, pause, resume", "A chat that is off writes, and a bot. Then the twin is paused.")
+        bot = next(account for account in self.town.town.accounts.values() if account.bot)
+        for contact_id in (off, bot.id):
+            show.say(f"{self._name(contact_id)} ({'a bot' if contact_id == bot.id else 'off'})", "cyan", indent=4)
+            self._write(self._next(contact_id))
+        self.person.begin("pauses the twin")
+        self.verbs.run_quietly("pause")
+        self.pause = Pause(len(self.town.delivered), len(self.town.delivered), heard_after_restart=False)
+        show.say("doppelgram pause", "green", indent=4)
+        self._write_to_nobody(events)
+        show.say("Now the client is stopped, and started again: the pause must outlive it.", indent=4)
 
-    def _tell(self) -> None:
-        """The delivery log, in words."""
-        show.say("")
-        show.say("What the server delivered, from its own log:", "bold")
-        names = self.town.town.accounts
-        for each in self.town.delivered:
-            show.say(f"    {each.at:%H:%M:%S}  to {names[each.peer_id].name}: {show.plain(each.text)}")
+    def _resume(self, table: "Table") -> None:
+        """The client that has just been started hears a message, and stays silent until the owner resumes."""
+        assert self.pause is not None
+        heard = self._write_to_nobody(table.events)
+        self.pause = Pause(self.pause.sent_before, len(self.town.delivered), heard)
+        show.say(f"Paused: {self.pause.sent_after - self.pause.sent_before} messages were sent.", "green", indent=4)
+        self.verbs.run_quietly("resume")
+        show.say("doppelgram resume", "green", indent=4)
+        show.say("What came meanwhile was not lost:", indent=4)
+        self._answer(Scene(self._automatic, (), ()), table)
+
+    @property
+    def _automatic(self) -> int:
+        return next(contact_id for contact_id, mode in self.modes.items() if mode == "auto")
+
+    def _write_to_nobody(self, events: Events) -> bool:
+        """The contact in `auto` writes to a paused twin. Returns whether the client took note of it."""
+        show.say(f"{self._name(self._automatic)} (auto, but paused)", "cyan", indent=4)
+        self._write(self._next(self._automatic))
+        with show.busy("Nothing may happen now ..."):
+            heard = events.wait("incoming", dialog=self._automatic, seconds=60) is not None
+            events.wait("sent", seconds=A_MOMENT)
+        return heard
+
+    def _next(self, contact_id: int) -> Scene:
+        """What a contact really wrote next; bots and whoever has no words left greet."""
+        later = self._later.get(contact_id)
+        return later.pop(0) if later else Scene(contact_id, ("are you there?",), ())
+
+    def _name(self, contact_id: int) -> str:
+        return show.plain(self.town.town.accounts[contact_id].name)
 
     def _duplicates(self) -> int:
         seen = [each.random_id for each in self.town.delivered]
         return len(seen) - len(set(seen))
 
 
-def scenes_of(town: TownHall) -> list[Scene]:
-    """Every place in the held-out conversations where a contact wrote and the owner answered; the contacts who began
-    most of them first, since a message out of the blue is what a draft is for."""
-    scenes = [
-        scene for continuation in town.town.continuations for scene in _scenes(continuation.contact_id, continuation)
-    ]
-    count = {scene.contact_id: sum(s.contact_id == scene.contact_id for s in scenes) for scene in scenes}
-    return sorted(scenes, key=lambda scene: -count[scene.contact_id])
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What lies before the person: the running client's events, and the two stores that it works on."""
 
+    events: Events
+    archive: Archive
+    live: LiveDb
 
-def _scenes(contact_id: int, continuation: Any) -> Iterator[Scene]:
-    theirs: list[str] = []
-    mine: list[str] = []
-    for line in (*continuation.messages, None):
-        if line is None or (not line.mine and mine):
-            if theirs and mine:
-                yield Scene(contact_id, tuple(theirs), tuple(mine))
-            theirs, mine = [], []
-        if line is not None:
-            (mine if line.mine else theirs).append(line.text)
-            if line.mine and not theirs:
-                mine = []
-
-
-def _title(dialog: Dialog | None) -> str:
-    return show.plain(dialog.title) if dialog else "?"
+    @property
+    def review(self) -> Review:
+        """`doppelgram review`."""
+        inbox = Inbox(self.live, timedelta(0))
+        return Review(self.archive, Suggestions(self.live), inbox, lambda: datetime.now(UTC))

@@ -3,9 +3,19 @@
 import asyncio
 import threading
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, Self
 
 from data.errors import ExitCode, UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One message that went out."""
+
+    peer: int
+    random_id: int | None
+    text: str
 
 
 class TownHall:
@@ -49,12 +59,34 @@ class TownHall:
         return int(self.do(self.sandbox.say(contact_id, self.town.owner_id, text)))
 
     @property
-    def delivered(self) -> list[Any]:
-        """What the twin's login delivered to contacts, as the server saw it."""
+    def machines(self) -> frozenset[int]:
+        """Everybody in the town who is no living person, and its groups and channels."""
+        everybody = self.town.accounts.values()
+        nobody = (each.id for each in everybody if each.bot or each.support or each.deleted)
+        return frozenset((*nobody, *self.town.chats))
+
+    @property
+    def delivered(self) -> list[Sent]:
+        """What the twin's login delivered to others, as the server saw it."""
+        return [Sent(each.peer_id, each.random_id, each.text) for each in self.log]
+
+    @property
+    def log(self) -> list[Any]:
+        """The server's log of it, with the times."""
         return [
             each
             for each in self.sandbox.journal.deliveries
             if each.sender_id == self.town.owner_id
             and each.peer_id != self.town.owner_id
             and each.via_session is not None
+        ]
+
+    @property
+    def incoming(self) -> list[tuple[int, int]]:
+        """Who wrote to the owner since the town was opened, and the message's id in the owner's box."""
+        owner = self.town.owner_id
+        return [
+            (each.sender_id, self.town.boxes[each.sender_id].posts[each.message_id].ids[owner])
+            for each in self.sandbox.journal.deliveries
+            if each.peer_id == owner and each.sender_id != owner
         ]

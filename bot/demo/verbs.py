@@ -2,9 +2,12 @@
 
 import json
 import queue
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +16,8 @@ from typing import Any
 from bot import show
 from data.errors import UserError
 
+ABOVE = "Its own message stands above."
+
 
 @dataclass(frozen=True, slots=True)
 class Verbs:
@@ -20,71 +25,92 @@ class Verbs:
 
     environment: dict[str, str]
 
-    def run(self, *words: str, fails_with: int = 0, **settings: object) -> Any:
-        """Run a verb with `--json`, its talk and bars shown as they come. Returns its JSON value."""
-        with self.started(*words, **settings) as process:
+    def run(self, *words: str, fails_with: int = 0, nf4: bool = False) -> Any:
+        """Run a verb with `--json`, its talk and bars shown as they come. Returns its JSON value. `nf4`: the
+        model in 4 bit, as it speaks on a GPU."""
+        with self.started(*words, nf4=nf4) as process:
             out, _ = process.communicate()
         return self._value(words, process.returncode, out, fails_with)
 
-    def run_answering(self, *words: str, answers: Callable[[], list[str]]) -> Any:
-        """The same for a verb that reads lines; `answers` is called once it is running."""
-        with self.started(*words) as process:
+    def run_quietly(
+        self, *words: str, answers: Callable[[], list[str]] = list, fails_with: int = 0, nf4: bool = False
+    ) -> Any:
+        """The same for a verb without a bar: a sign of life stands for its talk, which is shown if it fails. `answers`
+        are lines for it to read; they are asked for once it is running."""
+        with (
+            show.busy(f"doppelgram {words[0]} ..."),
+            self.started(*words, aloud=False, fails_with=fails_with, nf4=nf4) as process,
+        ):
             out, _ = process.communicate("".join(line + "\n" for line in answers()))
-        return self._value(words, process.returncode, out, 0)
+        return self._value(words, process.returncode, out, fails_with)
 
     def _value(self, words: tuple[str, ...], code: int, out: str, expected: int) -> Any:
         if code not in (0, expected):
-            raise UserError(
-                f"The demo's step `doppelgram {' '.join(words)}` ended with exit code {code}.",
-                "Its own message stands above.",
-            )
+            raise UserError(f"The demo's step `doppelgram {' '.join(words)}` ended with exit code {code}.", ABOVE)
         return json.loads(out.splitlines()[-1])
 
     @contextmanager
-    def started(self, *words: str, **settings: object) -> Iterator[subprocess.Popen[str]]:
-        """A verb that goes on for a while; ended with this context."""
-        more = {f"DOPPELGRAM_{name}": str(value) for name, value in settings.items()}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bot", *words, "--json"],
-            env=self.environment | more,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def started(
+        self, *words: str, aloud: bool = True, fails_with: int = 0, nf4: bool = False
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A verb that goes on for a while; ended with this context.
+
+        It gets a session of its own, so that Ctrl-C reaches the demo alone: the verb would say "run the same command to
+        go on", and here there is nothing left to go on with.
+        """
+        more = {"DOPPELGRAM_MODEL__QUANTIZATION": "nf4"} if nf4 else {}
+        with tempfile.TemporaryFile("w+") as talk:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bot", *words, "--json"],
+                env=self.environment | more,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if aloud else talk,
+                text=True,
+                start_new_session=True,
+            )
+            try:
+                yield process
+            finally:
+                _end(process)
+                if not aloud and process.returncode not in (0, fails_with, -signal.SIGTERM):
+                    talk.seek(0)
+                    show.say(talk.read().rstrip())
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
         try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe and not pipe.closed:
-                    pipe.close()
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe and not pipe.closed:
+            pipe.close()
 
 
 class Events:
     """The event lines of a running client."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.seen: list[dict[str, Any]] = []
         self._lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._process = process
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         assert self._process.stdout
-        for line in self._process.stdout:
-            self._lines.put(json.loads(line))
+        try:
+            for line in self._process.stdout:
+                self._lines.put(json.loads(line))
+        except ValueError:  # closed while it was read, or half a line: the client is being stopped
+            pass
         self._lines.put(None)
 
     def wait(self, *names: str, seconds: float = 240, **fields: Any) -> dict[str, Any] | None:
-        """The next event with one of these names and these fields; None when none comes in time."""
-        import time
-
+        """The next event with one of these names and these fields; None when none comes in time. Raises UserError when
+        the client has ended."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             try:
@@ -92,8 +118,7 @@ class Events:
             except queue.Empty:
                 return None
             if event is None:
-                raise UserError("The live client ended by itself.", "Its own message stands above.")
-            self.seen.append(event)
+                raise UserError("The live client ended by itself.", ABOVE)
             if event["event"] in names and fields.items() <= event.items():
                 return event
         return None
@@ -103,4 +128,4 @@ def step(number: int, verb: str, sentence: str) -> None:
     """The heading of a step."""
     show.say("")
     show.say(f"{number:>2}. {verb}", "bold cyan")
-    show.say(f"    {sentence}")
+    show.say(sentence, indent=4)
