@@ -25,7 +25,10 @@ class Bar:
     _said_at: float = field(default_factory=time.monotonic)
 
     def at(self, share: float, words: str) -> None:
-        """Show this share, 0..1, and these words."""
+        """Show this share, 0..1, and these words. A smaller share than before begins anew: another part of the work,
+        with a time of its own."""
+        if min(1.0, share) < self._bar.tasks[self._task].completed:
+            self._bar.reset(self._task, words="")
         self._bar.update(self._task, completed=min(1.0, share), words=show.plain(words))
         now = time.monotonic()
         if self._bar.disable and now - self._said_at >= EVERY:

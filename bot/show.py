@@ -55,11 +55,10 @@ def _wrapped(before: str, text: Text) -> None:
 @contextmanager
 def busy(text: str) -> Iterator[None]:
     """A sign of life at a terminal while something else works silently; elsewhere nothing."""
-    console = err()
-    if console.is_terminal:
-        with console.status(Text(text)):
-            yield
-    else:
+    if not sys.stderr.isatty():
+        yield
+        return
+    with err().status(Text(text)):
         yield
 
 

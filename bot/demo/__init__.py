@@ -70,8 +70,11 @@ def _walk(hands_off: bool, minutes: float, invented: bool) -> tuple[dict[str, An
     began = time.monotonic()
     show.say("This is doppelgram, from the first step to the last, on this machine alone.", "bold")
     whose = "invented" if invented else "a real person's (chitchat-dataset, names invented)"
-    show.say(f"The chats are {whose}; the model is SmolLM2-135M.")
-    show.say("Nothing is kept afterwards. Ctrl-C ends it at any time.")
+    show.say(
+        f"The chats are {whose}. The model is SmolLM2-135M: expect a way of writing from it, and little sense."
+        " Nothing is kept afterwards; Ctrl-C ends it at any time.",
+        indent=4,
+    )
     with show.busy("Opening a Telegram on loopback ..."):
         town_hall = TownHall(invented=invented)
     with town_hall as town, tempfile.TemporaryDirectory(prefix="doppelgram-demo-") as folder:

@@ -71,6 +71,7 @@ class Evening:
         self._try(off)
         step(10, "doppelgram run", "The twin is there. Contacts write what they really wrote next.")
         self._choose(listed)
+        self.person.learn_the_part()
         with closing(self.home.open_archive()) as archive, closing(LiveDb(self.home.live)) as live:
             with self._client() as events:
                 self._play(Table(events, archive, live))

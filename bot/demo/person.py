@@ -36,15 +36,25 @@ class Person(Protocol):
     def begin(self, what: str) -> None:
         """Wait until this person wants to see it."""
 
+    def learn_the_part(self) -> None:
+        """Be told what there is to do."""
+
 
 class AtTerminal:
     """Somebody."""
 
     rounds = ROUNDS
 
+    def learn_the_part(self) -> None:
+        """In a few sentences."""
+        show.say(
+            "You are the owner now, and you may lend the contacts your hands too. Three chats take turns.", indent=4
+        )
+        show.say("What the owner really answered is shown after each.", indent=4)
+
     def writes(self, name: str, mode: str) -> str | None:
         """Ask."""
-        answer = ask.line(f"    {name} writes next ({mode}). Enter: their real words; or type; q: enough", TERMINAL)
+        answer = ask.line("    Enter: their real words, or type your own; q: enough", TERMINAL)
         return None if answer.casefold() == "q" else answer
 
     def decide(self, card: Card, real: Sequence[str]) -> Choice:
@@ -114,3 +124,6 @@ class HandsOff:
 
     def begin(self, what: str) -> None:
         """At once."""
+
+    def learn_the_part(self) -> None:
+        """There is nobody to tell."""
