@@ -215,10 +215,10 @@ def test_what_came_in_is_read_from_the_servers_log_and_compared_with_the_inbox(t
     with closing(LiveDb(home.live)) as live:
         inbox = Inbox(live, debounce=None)  # type: ignore[arg-type]
         assert evidence(town, home, evening).incoming == {(listed, first), (listed, second)}
-        inbox.add(listed, first, NOON)
+        inbox.add(listed, first, "hi", NOON)
         inbox.settle(listed, first, "suggested")  # type: ignore[arg-type]
         assert not outcomes_kept(), "the second one never reached the inbox"
-        inbox.add(listed, second, NOON)
+        inbox.add(listed, second, "are you there?", NOON)
         assert not outcomes_kept(), "it waits"
         inbox.settle(listed, second, "suggested")  # type: ignore[arg-type]
         assert outcomes_kept()
