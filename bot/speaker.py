@@ -62,17 +62,22 @@ def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
     adapter = chosen(desk)
     loaded = load_model(desk, adapter)
     table = confidence.load(adapter.folder) if adapter else None
-    wanted = desk.settings.transcript
     speaks = Responder(
         archive=archive,
         generator=Voice(Generator(loaded), desk.settings.model),
         confidence=_by(table if table and table.quantization == loaded.identity.quantization else None),
         guard=Guard(),
-        shape=Shape(wanted.window, desk.zone, wanted.zone, adapter.card.pauses if adapter else FIXED),
+        shape=shape(desk, adapter),
         key=desk.home.key(),
         candidates=desk.settings.model.candidates,
     )
     return speaks, adapter
+
+
+def shape(desk: Desk, adapter: Adapter | None) -> Shape:
+    """How the settings, and the dataset that an adapter learned from, have transcripts cut."""
+    wanted = desk.settings.transcript
+    return Shape(wanted.window, desk.zone, wanted.zone, adapter.card.pauses if adapter else FIXED)
 
 
 def _by(table: Confidence | None) -> Callable[[Candidate, Sequence[Candidate]], float | None]:

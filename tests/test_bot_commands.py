@@ -250,6 +250,17 @@ async def test_forget_leaves_no_word_of_the_chat_in_any_file(terminal: Terminal,
     (await terminal("pull", str(ALMA))).failed(7)
 
 
+async def test_forget_takes_what_a_killed_build_left_behind(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "Alma Reyes", "--scope", "own")).ok()
+    (await terminal("pull", "--all")).ok()
+    (await terminal("build")).ok()
+    unfinished = terminal.home / "dataset" / "unfinished"
+    unfinished.mkdir(mode=0o700)
+    (unfinished / "unsorted").write_text("zebrawood")  # of whichever chat: its card was never written
+    (await terminal("forget", "Bruno Okafor")).ok()
+    assert b"zebrawood" not in everything_in(terminal.home)
+
+
 async def test_wipe_leaves_nothing_and_ends_the_login_on_the_server(terminal: Terminal, sandbox: Sandbox) -> None:
     (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
     (await terminal("pull", "--all")).ok()

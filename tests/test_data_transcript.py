@@ -20,7 +20,24 @@ nasty = st.one_of(
     st.text(),
     st.lists(
         st.sampled_from(
-            ["\\", "\\n", "\n", "<", "<|", "<|im_end|>", "<+3h>", "<+>", "<\\|", "+>", "\r", "\u2028", "ё", "n"]
+            [
+                "\\",
+                "\\n",
+                "\n",
+                "<",
+                "<|",
+                "<|im_end|>",
+                "<@Bob> ",
+                '<"so"> ',
+                "<+3h>",
+                "<+>",
+                "<\\|",
+                "+>",
+                "\r",
+                "\u2028",
+                "ё",
+                "n",
+            ]
         )
     ).map("".join),
 )
@@ -63,7 +80,7 @@ def test_no_text_holds_a_control_token_a_mark_or_a_line_of_ours(texts: list[str]
     shown = of(*(message(text, i / 10) for i, text in enumerate(texts)))
     said = [piece.text for block in render(shown) for piece in block.pieces if piece.said]
     assert len(said) == sum(bool(text) for text in texts)
-    assert not any(re.search(r"<[|+]|\n", text) for text in said)
+    assert not any(re.search(r"<[|+@\"]|\n", text) for text in said)
 
 
 def test_a_contact_who_types_a_mark_is_told_from_one_who_waited() -> None:

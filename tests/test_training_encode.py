@@ -137,3 +137,14 @@ def test_a_gap_mark_is_never_learned(encoder: Encoder) -> None:
 def test_there_is_no_prompt_without_a_turn(encoder: Encoder) -> None:
     with pytest.raises(ValueError, match="reply to"):
         encoder.prompt(Transcript(()))
+
+
+def test_many_samples_together_are_encoded_as_each_alone() -> None:
+    encoder = Encoder(models.tokenizer())
+    many = models.windows(6) * 200
+    together = list(encoder.samples(many, 4096))
+    assert together[:6] == [encoder.sample(sample, 4096) for sample in many[:6]]
+    assert together == together[:6] * 200
+    assert [len(each.ids) for each in encoder.samples(many[:6], 60)] == [
+        len(encoder.sample(s, 60).ids) for s in many[:6]
+    ]

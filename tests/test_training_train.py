@@ -6,12 +6,14 @@ import math
 import signal
 import stat
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 
 from data.errors import UserError
+from data.pauses import Pauses
 from data.transcript import Transcript
 from tests import training_models as models
 from training import adapter, packing, train
@@ -92,6 +94,7 @@ def test_a_finished_training_leaves_an_adapter_and_no_checkpoint(dataset: Path, 
     train.train(models.tiny(), dataset, tmp_path / "me", TINY, progress, stop)
     result = train.train(models.tiny(), dataset, tmp_path / "me", TINY)
     assert result.adapter is not None
+    assert result.adapter.card.pauses == Pauses(timedelta(minutes=4), timedelta(minutes=90)), "the live client's too"
     assert sorted(path.name for path in (tmp_path / "me").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",

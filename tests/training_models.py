@@ -109,6 +109,8 @@ def dataset(folder: Path, train: list[Sample]) -> Path:
         turns=0,
         characters=0,
         split={name: len(part) for name, part in parts.items()},
+        pause=240.0,
+        silence=5400.0,
     )
     samples.write_private(folder / "card.json", json.dumps(asdict(card)))
     return folder

@@ -22,7 +22,7 @@ def tokens(folder: Path, dataset: Sequence[Sample], progress: Callable[[float], 
     except (ImportError, OSError, ValueError, UserError):  # `train` says what is wrong with it
         return None
     count = 0
-    for done, sample in enumerate(dataset):
+    for done, encoded in enumerate(encoder.samples(dataset, CONTEXT_TOKENS)):
         progress(done / len(dataset))
-        count += encoder.sample(sample, CONTEXT_TOKENS).kinds.count(Kind.TEXT)
+        count += encoded.kinds.count(Kind.TEXT)
     return count

@@ -201,8 +201,8 @@ class _NotANumberError(Exception):
 
 def _encode(model: LanguageModel, dataset: Path, options: TrainOptions) -> list[Encoded]:
     encoder = Encoder(model.tokenizer)
-    windows = [encoder.sample(sample, options.window_tokens) for sample in samples.read(dataset, "train")]
-    windows = [window for window in windows if window.loss_tokens]
+    encoded = encoder.samples(samples.read(dataset, "train"), options.window_tokens)
+    windows = [window for window in encoded if window.loss_tokens]
     if not windows:
         raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
     return windows

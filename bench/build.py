@@ -1,0 +1,146 @@
+"""archive -> dataset -> token ids, for a million invented messages: ours against the seed's way in vectorised pandas.
+
+    python -m bench.build [MESSAGES]
+
+Both read the same archive and end in ids of the same tokenizer. Each side runs in a process of its own, so that peaks
+of memory are its own. Needs the extra `bench` and the small model.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from bench import invented
+
+MESSAGES = 1_000_000
+NOW = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def main() -> None:
+    """Print both sides' figures as one JSON object."""
+    if len(sys.argv) == 4:
+        print(json.dumps(SIDES[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))))
+        return
+    messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "archive.db"
+        invented.account(archive, messages)
+        ran = {side: _run(side, archive, Path(folder) / side) for side in SIDES}
+    ours, bare, seed = ran["redacted"], ran["bare"], ran["seed"]
+    seconds = {side: round(each["build_seconds"] + each["token_seconds"], 2) for side, each in ran.items()}
+    print(
+        json.dumps(
+            {
+                "messages": messages,
+                "seconds": ours["build_seconds"],
+                "peak_memory_bytes": ours["peak_memory_bytes"],
+                "ratio": round(seconds["seed"] / seconds["bare"], 2),
+                "ratio_redacted": round(seconds["seed"] / seconds["redacted"], 2),
+                "own_turns_trained_share": ours["own_turns_trained_share"],
+                "own_turns_trained_share_seed": seed["own_turns_trained_share"],
+                "seconds_to_ids": seconds["bare"],
+                "seconds_to_ids_redacted": seconds["redacted"],
+                "seconds_to_ids_seed": seconds["seed"],
+                "seconds_seed_pandas": seed["build_seconds"],
+                "tokens": bare["tokens"],
+                "tokens_seed": seed["tokens"],
+            }
+        )
+    )
+
+
+def _run(side: str, archive: Path, folder: Path) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.build", side, str(archive), str(folder)], check=True, stdout=subprocess.PIPE
+    )
+    return dict(json.loads(done.stdout))
+
+
+def _tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    from training import base
+
+    return AutoTokenizer.from_pretrained(base.find("smollm2", user_cache_path("doppelgram")).folder)
+
+
+def _ours(archive: Path, folder: Path) -> dict[str, Any]:
+    from data import dataset, samples
+    from data.archive import Archive
+    from data.samples import Shape
+    from training.encode import CONTEXT_TOKENS, Encoder
+
+    began = time.perf_counter()
+    card = dataset.build(Archive(archive), bytes(32), folder, Shape(), NOW)
+    built = time.perf_counter() - began
+    peak = _peak()
+    encoder = Encoder(_tokenizer())
+    began = time.perf_counter()
+    tokens = sum(
+        len(encoded.ids)
+        for name in samples.OWN_SPLITS
+        for encoded in encoder.samples(samples.read(folder, name), CONTEXT_TOKENS)
+    )
+    return _figures(built, time.perf_counter() - began, peak, tokens, card.turns / _own_turns(archive, card.pauses))
+
+
+def _own_turns(archive: Path, pauses: Any) -> int:
+    """All turns of the owner's own words, kept or not."""
+    from data import conversation, target
+    from data.archive import Archive
+
+    opened = Archive(archive)
+    return sum(
+        turn[0].mine and target.against(turn[0]) is None
+        for dialog in opened.dialogs()
+        for thread in opened.threads(dialog.id)
+        for turn in conversation.turns(conversation.shown(thread), pauses)
+    )
+
+
+def _without_redaction(archive: Path, folder: Path) -> dict[str, Any]:
+    from data.redact import Surrogates
+
+    Surrogates.redact = lambda self, text: text  # type: ignore[method-assign]
+    return _ours(archive, folder)
+
+
+def _seed(archive: Path, folder: Path) -> dict[str, Any]:
+    from bench import seed
+
+    tokenizer = _tokenizer()
+    began = time.perf_counter()
+    texts, own = seed.conversations(archive)
+    built, began = time.perf_counter() - began, time.perf_counter()
+    ids = seed.token_ids(texts, tokenizer)
+    seconds = time.perf_counter() - began
+    tokens = sum(map(len, ids))
+    return _figures(built, seconds, _peak(), tokens, seed.trained_share(texts, own, ids, tokenizer))
+
+
+def _figures(built: float, encoded: float, peak: int, tokens: int, share: float) -> dict[str, Any]:
+    return {
+        "build_seconds": round(built, 2),
+        "token_seconds": round(encoded, 2),
+        "peak_memory_bytes": peak,
+        "tokens": tokens,
+        "own_turns_trained_share": round(share, 4),
+    }
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+SIDES = {"bare": _without_redaction, "redacted": _ours, "seed": _seed}
+
+if __name__ == "__main__":
+    main()
