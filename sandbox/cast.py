@@ -63,6 +63,11 @@ def conversations_of(prefix: str) -> list[Conversation]:
     return sorted((conversation for _, conversation in found), key=lambda c: (c.start, c.partner))
 
 
+def corpus_lines() -> list[str]:
+    """Every line of the corpus, in its order. Raises RuntimeError without the corpus."""
+    return [message["text"] for r in _corpus().values() for turn in r["messages"] for message in turn]
+
+
 def corpus_town(clock: Clock | None = None, *, seed: int = 0, partners: int = PARTNERS) -> Town:
     """The town of the demo. Raises RuntimeError when the corpus is not installed."""
     everything = conversations_of(OWNER_UUID)

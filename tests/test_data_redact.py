@@ -34,6 +34,21 @@ SECRETS = [
     ("phone", "+49 30 901820", "call {}"),
     ("phone", "(808) 782-1557", "call {}"),
     ("phone", "8 (916) 123-45-67", "звони {}"),
+    ("phone", "093-507-06-53", "скинь на телефон {} 100 грн"),
+    ("email", "anna.smith at gmail dot com", "{}, no spaces"),
+    ("email", "anna(at)posteo.de", "schreib an {}"),
+    ("password", "correct horse battery staple", "wifi password = {}"),
+    ("password", "anna98!", "hasło {} pa"),
+    ("code", "482135", "Dein Anmeldecode ist {}, gib ihn keinem"),
+    ("code", "123", "cvv {}"),
+    ("token", "0123456789abcdef0123456789abcdef", "twilio key {}"),
+    ("token", "admin:hunter2", "postgres://{}@db.example.org/x"),
+    ("wallet", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "btc {}"),
+    ("wallet", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "send it to {} please"),
+    ("wallet", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "eth {}"),
+    ("seed", "abandon " * 11 + "about", "seed phrase: {}"),
+    ("seed", "1. zoo 2. zoo 3. zoo 4. zoo 5. zoo 6. zoo 7. zoo 8. zoo 9. zoo 10. zoo 11. zoo 12. wrong", "сид {}"),
+    ("seed", " ".join(["abaco"] * 12), "guárdalo: {}"),
 ]
 
 
@@ -79,12 +94,36 @@ def test_what_was_replaced_comes_back(kind: str, secret: str, frame: str) -> Non
         "order 1234567890123",
         "обычный разговор",
         "i am @ home",
+        "you plan on seeing it at some point in june",
+        "order 93-507-06-53 has not come",
+        "zip code 90210",
+        "promo code 20262027",
+        "the movie pass is worth it",
+        "el libro 9788437604947 lo tienen",
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        "they only tell people about stuff like that when it will make them more money",
         "",
     ],
 )
 def test_ordinary_times_years_and_prices_stay(text: str) -> None:
     assert find(text) == []
     assert Surrogates(KEY, 1).redact(text) == text
+
+
+def test_a_password_beside_an_address_is_found_too() -> None:
+    text = "log in with anna@example.org / Bryan86"
+    assert [s.kind for s in find(text)] == ["email", "password"]
+
+
+def test_a_private_key_is_replaced_from_its_first_line_to_its_last() -> None:
+    block = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----"
+    text = f"mine: {block} ok?"
+    assert [text[s.start : s.end] for s in find(text)] == [block]
+
+
+def test_a_card_is_found_behind_any_number_of_other_groups() -> None:
+    text = "1 " * 40 + "4111 1111 1111 1111"
+    assert text[find(text)[-1].end - 19 :] == "4111 1111 1111 1111"
 
 
 def test_a_secret_has_one_stand_in_a_chat_and_another_elsewhere() -> None:

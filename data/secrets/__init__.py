@@ -1,0 +1,67 @@
+"""Secrets in a chat line: where they stand and of what kind. Rules and two libraries, nothing is downloaded.
+
+Most lines are dismissed by one search (`_HINT`), the rest by a hint of each rule. docs/privacy.md says what is
+recognised, how often, and what is not.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
+
+_MARKS = re.compile(r"[\d@]")
+_LONG = 16
+"""Characters without a space from which on a word may be a key or an address."""
+
+
+Spans = Callable[[str], Iterator[tuple[int, int]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One secret in a text: `text[start:end]`."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def find(text: str) -> list[Secret]:
+    """All secrets in a text, left to right, not overlapping; the earlier rule wins. Pure."""
+    words = text.split()
+    rules = list(_rules(text, words))
+    found: list[Secret] = []
+    for kind, spans in rules:
+        for start, end in spans(text):
+            if all(end <= other.start or start >= other.end for other in found):
+                found.append(Secret(kind, start, end))
+    return sorted(found, key=lambda secret: secret.start)
+
+
+def _rules(text: str, words: list[str]) -> Iterator[tuple[str, Spans]]:
+    """The rules that may find something in this text: most lines have none of what they look for."""
+    says = text.lower().__contains__
+    marks = bool(_MARKS.search(text))
+    long = any(map(_LONG.__le__, map(len, words)))
+    password = any(map(says, passwords.STEMS))
+    many = marks and sum(map(str.isdigit, text)) >= accounts.LEAST
+    if long:
+        yield "token", vendors.spans
+    if "@" in text or any(map(says, emails.STEMS)):
+        yield "email", emails.spans
+    if len(words) >= seeds.LEAST or not text.isascii():
+        yield "seed", seeds.spans
+    if many:
+        yield "iban", accounts.ibans
+        yield "card", accounts.cards
+    if long:
+        yield "wallet", wallets.spans
+    if long or (password and marks):
+        yield "token", vendors.unnamed
+    if marks and any(map(says, codes.STEMS)):
+        yield "code", codes.spans
+    if password or "@" in text:
+        yield "password", passwords.spans
+    if marks:
+        yield "phone", phones.spans

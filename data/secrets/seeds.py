@@ -1,0 +1,101 @@
+"""Seed phrases: twelve or more words of one of BIP-39's lists, or of any list beside a word for them."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import mnemonic
+
+from data.secrets.words import words
+
+LEAST = 12
+SIZES = (12, 15, 18, 20, 21, 24, 25, 33)
+"""Words of a phrase in BIP-39, SLIP-39 and Monero."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_NUMBERED = re.compile(r"(?<!\w)\d{1,2}\W{0,3}$")
+_LIGHT = re.compile(r"(?!:)[\s\d.,;:)(\]\[\-–—/|_•*#\"'«»>=+]*")
+"""What may stand between two words of a phrase: numbers and marks, nothing said."""
+
+_TRIGGER = re.compile(
+    r"(?i)seed|mnemonic|recovery|backup|phrase|wallet|ledger|trezor|metamask|monero|electrum|сид|фраз|мнемон|кошел"
+    r"|слов|гаманц|w(?:ö|oe)rter|frase|semilla|palabras|mots|parole|palavras|kelime|słów|słow|slov|woorden"
+)
+_PLAIN = re.compile(r"[a-z]{3,12}")
+_SAID = frozenset(words("talk"))
+_CHANCE = 2
+"""Common words that a phrase holds by chance; talk holds more."""
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Phrases in any script, numbered, in lines, between commas or dashes."""
+    yield from (match.span() for match in _HAN.finditer(text) if _all_han(match[0]))
+    sample = [_plain(word) for word in _WORD.findall(text)[2::3]]
+    known = _four_in_a_row(word in _all() for word in sample)
+    loose = _four_in_a_row(len(word) > 2 and word not in _SAID for word in sample) and bool(_TRIGGER.search(text))
+    if not known and not loose:
+        return
+    places = [match.span() for match in _WORD.finditer(text)]
+    plain = [_plain(text[start:end]) for start, end in places]
+    if known:
+        for list_ in _lists():
+            yield from _runs(text, places, [word in list_ for word in plain])
+    if loose:
+        yield from _runs(text, places, [bool(_PLAIN.fullmatch(word)) and word not in _SAID for word in plain])
+
+
+def _four_in_a_row(hits: Iterable[bool]) -> bool:
+    """Whether a phrase can be there at all: twelve words in a row hold four of every third word."""
+    row = 0
+    for hit in hits:
+        row = row + 1 if hit else 0
+        if row == 4:
+            return True
+    return False
+
+
+def _runs(text: str, places: list[tuple[int, int]], fits: list[bool]) -> Iterator[tuple[int, int]]:
+    start: int | None = None
+    joined = [bool(_LIGHT.fullmatch(text, a[1], b[0])) for a, b in pairwise(places)]
+    for i, fit in enumerate([*fits, False]):
+        if start is not None and (not fit or not joined[i - 1]):
+            while i - start > LEAST and i - start not in SIZES and _TRIGGER.search(text, *places[start]):
+                start += 1  # "seed phrase" before it, or "my wallet backup"
+            said = sum(_plain(text[a:b]) in _SAID for a, b in places[start:i])
+            if i - start >= LEAST and said <= _CHANCE:
+                number = _NUMBERED.search(text, 0, places[start][0])
+                yield number.start() if number else places[start][0], places[i - 1][1]
+            start = None
+        if fit and start is None:
+            start = i
+
+
+_HAN = re.compile(r"[\u4e00-\u9fff](?:\s*[\u4e00-\u9fff]){11,23}")
+
+
+def _all_han(text: str) -> bool:
+    return any(set(_plain(re.sub(r"\s", "", text))) <= list_ for list_ in _lists())
+
+
+def _plain(word: str) -> str:
+    """A word without capitals and accents, which phones add and people leave out."""
+    if word.isascii():
+        return word.lower()
+    return "".join(c for c in unicodedata.normalize("NFKD", word.casefold()) if not unicodedata.combining(c))
+
+
+@cache
+def _all() -> frozenset[str]:
+    return frozenset().union(*_lists())
+
+
+@cache
+def _lists() -> tuple[frozenset[str], ...]:
+    folder = Path(mnemonic.__file__).parent / "wordlist"
+    return tuple(
+        frozenset(_plain(word) for word in path.read_text(encoding="utf-8").split())
+        for path in sorted(folder.glob("*.txt"))
+    )
