@@ -58,6 +58,7 @@ def _refresh(desk: "Desk") -> None:
 def rows_of(desk: "Desk") -> list[dict[str, object]]:
     """One row for each chat, as `--json` shows it."""
     from bot.policy import Mode
+    from bot.silence import silence
     from data.consent import Ledger
 
     consents = Ledger(desk.archive).active()
@@ -95,6 +96,7 @@ def set_mode(
     from bot import unlock
     from bot.desk import Desk
     from bot.policy import Mode
+    from bot.silence import silence
     from data.consent import Ledger
     from data.transcript import Scope
 
@@ -114,6 +116,8 @@ def set_mode(
                 )
         newest = max((message.id for message in desk.archive.recent(dialog.id, 1)), default=0)
         desk.policy.set_mode(dialog, wanted, desk.now, newest)
+        if wanted is Mode.OFF:  # what was approved before must not go out when the chat is listed again
+            silence(desk.live, dialog.id, desk.now)
         consent = Ledger(desk.archive).of(dialog.id)
     silent = wanted is not Mode.OFF and (consent is None or consent.scope is not Scope.CHAT)
     if as_json:
