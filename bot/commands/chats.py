@@ -58,7 +58,6 @@ def _refresh(desk: "Desk") -> None:
 def rows_of(desk: "Desk") -> list[dict[str, object]]:
     """One row for each chat, as `--json` shows it."""
     from bot.policy import Mode
-    from bot.silence import silence
     from data.consent import Ledger
 
     consents = Ledger(desk.archive).active()
