@@ -189,7 +189,7 @@ def test_a_reply_quotes_what_it_replies_to_unless_that_stands_right_before(archi
 
 def test_what_only_came_from_the_owners_account_is_shown_and_not_learned(archive: Archive, tmp_path: Path) -> None:
     messages = group(
-        (1, "hi"), (0, "/start"), (0, "longwinded " * 100), (0, "```\nx = 1\n```"), (0, "def f():\n    x = 1\n    return x"),
+        (1, "hi"), (0, "/start"), (0, "x" * 900), (0, "```\nx = 1\n```"), (0, "def f():\n    x = 1\n    return x"),
         (0, "gif"), (0, "read this"), (0, "twin"), (0, "my own words\nin\nthree lines"), (1, "pinned"), (0, "yes"),
     )  # fmt: skip
     messages[5] = replace(messages[5], via_bot=True)
