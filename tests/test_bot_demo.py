@@ -276,7 +276,7 @@ def test_that_the_twin_learned_is_demanded_of_the_default_minutes_alone() -> Non
 
 def card(outcome: str, confidence: float | None) -> Card:
     suggestion = Suggestion(
-        *(1, ASK, 101, 0, State.OFFERED, 1, Mode.ASK, ("hm",), confidence, outcome, (), "a", {}, NOON),
+        *(1, ASK, 101, 0, State.OFFERED, 1, Mode.ASK, ("hm",), confidence, outcome, (), "a", NOON, {}),
     )
     return Card(suggestion, "Alma", ())
 
