@@ -18,7 +18,7 @@ from bot.demo.log import tell
 from bot.demo.person import AtTerminal, HandsOff
 from bot.demo.promises import MINUTES, Promise, evidence, figures, promises
 from bot.demo.town import TownHall
-from bot.demo.verbs import Verbs, step
+from bot.demo.verbs import ENDINGS, Verbs, step
 from bot.home import Home
 from data.errors import ExitCode, UserError
 
@@ -45,7 +45,7 @@ def run(*, hands_off: bool, minutes: float, as_json: bool, invented: bool = Fals
         raise UserError(
             "The demo asks you things, and this is no terminal.", "Run it with --hands-off.", ExitCode.USAGE
         )
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # then too the home folder and the processes must go
+    for ending in ENDINGS:  # then too the home folder and the processes must go
         signal.signal(ending, signal.default_int_handler)
     try:
         report, kept, reached = _walk(hands_off, minutes, invented)

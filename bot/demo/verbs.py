@@ -16,6 +16,8 @@ from typing import Any
 from bot import show
 from data.errors import UserError
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends a demo."""
 ABOVE = "Its own message stands above."
 
 
@@ -60,22 +62,39 @@ class Verbs:
         """
         more = {"DOPPELGRAM_MODEL__QUANTIZATION": "nf4"} if nf4 else {}
         with tempfile.TemporaryFile("w+") as talk:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bot", *words, "--json"],
-                env=self.environment | more,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=None if aloud else talk,
-                text=True,
-                start_new_session=True,
-            )
+            process: subprocess.Popen[str] | None = None
             try:
+                with _held_back():
+                    process = subprocess.Popen(
+                        [sys.executable, "-m", "bot", *words, "--json"],
+                        env=self.environment | more,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=None if aloud else talk,
+                        text=True,
+                        start_new_session=True,
+                    )
                 yield process
             finally:
-                _end(process)
-                if not aloud and process.returncode not in (0, fails_with, -signal.SIGTERM):
-                    talk.seek(0)
-                    show.say(talk.read().rstrip())
+                if process is not None:
+                    _end(process)
+                    if not aloud and process.returncode not in (0, fails_with, -signal.SIGTERM):
+                        talk.seek(0)
+                        show.say(talk.read().rstrip())
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Ctrl-C and the like wait: raised inside of `Popen` they would leave a process that nobody knows, and ends."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[str]) -> None:
