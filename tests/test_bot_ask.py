@@ -5,14 +5,17 @@ import os
 import pty
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest_asyncio
 
+from bot.livedb import LiveDb
+from bot.suggestion import State, Suggestions
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.terminal import PATIENCE, Terminal, until
+from tests.terminal import PATIENCE, Terminal, suggest, until
 
 PASSWORD = "correct horse"
 
@@ -144,15 +147,9 @@ async def test_wipe_at_a_terminal_wants_the_word_typed(tmp_path: Path) -> None:
 
 
 async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: Path) -> None:
-    from contextlib import closing
-
-    from bot.livedb import LiveDb
-    from bot.suggestion import State, Suggestions
-    from tests.test_bot_commands import _suggest
-
     terminal = Terminal(tmp_path)
     (await terminal("resume")).ok()
-    numbers = [_suggest(terminal.home, dialog, f"hello {dialog}") for dialog in (1, 2, 3, 4)]
+    numbers = [suggest(terminal.home, dialog, f"hello {dialog}") for dialog in (1, 2, 3, 4)]
     screen = await Screen.of(terminal, "review")
     for number, keys in zip(numbers, ("a\n", "e\nmy own words\n\n", "x\ns\n", "q\n"), strict=True):
         await screen.sees(f"suggestion {number},")
