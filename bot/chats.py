@@ -7,7 +7,7 @@ import difflib
 
 from data.archive import Archive
 from data.errors import UserError
-from data.message import Dialog
+from data.message import Dialog, Person
 
 
 def find(archive: Archive, name: str) -> Dialog:
@@ -27,9 +27,17 @@ def find(archive: Archive, name: str) -> Dialog:
     )
 
 
+def whole(archive: Archive, dialog: Dialog) -> list[Dialog]:
+    """A chat with what came before it: a supergroup may have been a basic group, whose history has an id of its own."""
+    return [dialog, *(each for each in archive.dialogs() if each.migrated_to == dialog.id)]
+
+
 def candidates(dialogs: list[Dialog], name: str) -> list[Dialog]:
-    """All dialogs that this name fits, by the most exact way in which it fits any."""
+    """All dialogs that this name fits, by the most exact way in which it fits any. A group that became a supergroup
+    goes by its id alone: by its name the supergroup is meant."""
     name = name.strip()
+    gone = {each.id for each in dialogs if each.migrated_to and str(each.id) != name}
+    dialogs = [each for each in dialogs if each.id not in gone]
     digits = "".join(char for char in name if char.isdigit())
     phone = digits if name.lstrip("+").replace(" ", "").replace("-", "").isdigit() else ""
     ways = (
@@ -40,6 +48,25 @@ def candidates(dialogs: list[Dialog], name: str) -> list[Dialog]:
         [each for each in dialogs if each.title.casefold() == name.casefold()],
     )
     return next((way for way in ways if way), [])
+
+
+def person(archive: Archive, name: str) -> Person:
+    """Somebody who writes in groups or has a chat with the owner: @username, id or exact name. Raises UserError."""
+    chats = [Person(d.id, d.kind, d.title, d.username) for d in archive.dialogs() if d.with_a_person]
+    known = {each.id: each for each in (*archive.people().values(), *chats)}.values()
+    ways = (
+        [each for each in known if str(each.id) == name],
+        [each for each in known if name[:1] == "@" and (each.username or "").casefold() == name[1:].casefold()],
+        [each for each in known if each.name.casefold() == name.casefold()],
+    )
+    found = next((way for way in ways if way), [])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{len(found)} people are called {name}.", "Name the one you mean by @username or id.")
+    raise UserError(
+        f"Nobody called {name} is known.", "Pull the group with --scope own first: that shows who writes there."
+    )
 
 
 def described(dialog: Dialog) -> str:

@@ -57,30 +57,31 @@ def bar(name: str) -> Iterator[Bar]:
 
 @dataclass(slots=True)
 class PullWatcher:
-    """`data.pull.Watcher` on a bar: chat after chat, with the messages seen so far."""
+    """`data.pull.Audience` on a bar: how many chats are done, and the messages seen so far."""
 
     bar: Bar
-    chats: int
+    chats: int = 0
     _done: int = 0
     _messages: int = 0
-    _here: int = 0
-
-    def begin(self, dialog: Dialog, done: int) -> None:
-        """The next chat."""
-        self._done, self._messages, self._here = done, self._messages + self._here, 0
-        self._show(dialog)
 
     def page(self, dialog: Dialog, messages: int) -> None:
         """A page was saved."""
-        self._here += messages
+        self._messages += messages
         self._show(dialog)
+
+    def done(self, dialog: Dialog) -> None:
+        """A chat is up to date."""
+        self._done += 1
+        self._show(dialog)
+
+    def note(self, words: str) -> None:
+        """Something that has to be said."""
+        self.bar.note(words)
 
     def waiting(self, seconds: float, until: datetime) -> None:
         """Telegram asked for a pause."""
         self.bar.note(f"Telegram asks for a pause of {seconds:.0f} s, until {until:%H:%M:%S}. Nothing is lost.")
 
     def _show(self, dialog: Dialog) -> None:
-        read = self._messages + self._here
-        self.bar.at(
-            self._done / max(1, self.chats), f"{self._done}/{self.chats} chats, {read} messages, {dialog.title}"
-        )
+        words = f"{self._done}/{self.chats} chats, {self._messages} messages, {dialog.title}"
+        self.bar.at(self._done / max(1, self.chats), words)

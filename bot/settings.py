@@ -90,7 +90,9 @@ class TranscriptSettings(Group):
 class PullSettings(Group):
     """How fast history is read."""
 
-    requests_per_second: float = Field(4.0, gt=0, description="accounts matter more than minutes")
+    requests_per_second: float = Field(
+        4.0, gt=0, description="the most; a pull begins near one. Accounts matter more than minutes"
+    )
 
 
 class TrainSettings(Group):

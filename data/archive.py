@@ -5,7 +5,7 @@ Writing the same message twice is the same as writing it once, so a pull can be 
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,6 +45,15 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE messages ADD COLUMN service INTEGER NOT NULL DEFAULT 0
         """,
     ),
+    (
+        "changes",
+        """
+        ALTER TABLE cursors ADD COLUMN gap_since REAL;
+        ALTER TABLE cursors ADD COLUMN pts INTEGER;
+        ALTER TABLE cursors ADD COLUMN recheck INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE consents ADD COLUMN member_id INTEGER
+        """,
+    ),
 )
 
 _COLUMNS = (
@@ -74,6 +83,22 @@ class Cursor:
     resume_at: int | None = None
     resume_newest: int | None = None
     floor: int = 0
+    gap_since: float | None = None
+    """The time before which `since` left the rest, in seconds: what lies in the gap is older."""
+    pts: int | None = None
+    """How many changes of this supergroup are known; others are counted with the account's."""
+    recheck: bool = False
+    """So many changes were missed that the newest messages have to be read again."""
+
+    @property
+    def top(self) -> int:
+        """The newest message that is here, or was seen and left out; 0 before the first pull."""
+        return max(self.newest, self.resume_newest or 0)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever pulled, or all of it has to be pulled again."""
+        return not self.newest and not self.resume_at
 
 
 class Archive(Store):
@@ -138,6 +163,14 @@ class Archive(Store):
         """One message, or None."""
         return next(iter(self._select("WHERE dialog_id = ? AND id = ?", dialog_id, message_id)), None)
 
+    def ids(self, dialog_id: int, lowest: int, below: int) -> set[int]:
+        """The ids of a dialog's messages from `lowest` on, and below `below` unless that is 0."""
+        rows = self.db.execute(
+            "SELECT id FROM messages WHERE dialog_id = ? AND id >= ? AND (? = 0 OR id < ?)",
+            (dialog_id, lowest, below, below),
+        )
+        return {message_id for (message_id,) in rows}
+
     def mark_by_twin(self, dialog_id: int, message_id: int) -> None:
         """Remember that the twin wrote this one."""
         self.db.execute("UPDATE messages SET by_twin = 1 WHERE dialog_id = ? AND id = ?", (dialog_id, message_id))
@@ -154,12 +187,21 @@ class Archive(Store):
     # --- dialogs
 
     def save_dialogs(self, dialogs: Iterable[Dialog]) -> None:
-        """Write what is known of these dialogs over what was known."""
+        """Write what is known of these dialogs over what was known. The list does not tell whether a private chat is
+        protected, so that stays (`set_protected`)."""
         with self.transaction():
+            before = {each.id: each.protected for each in self.dialogs() if each.kind is Kind.PRIVATE}
             self.db.executemany(
                 f"REPLACE INTO dialogs ({_DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [_dialog_row(dialog) for dialog in dialogs],
+                [
+                    _dialog_row(replace(each, protected=each.protected or before.get(each.id, False)))
+                    for each in dialogs
+                ],
             )
+
+    def set_protected(self, dialog_id: int, protected: bool) -> None:
+        """Remember whether a chat forbids saving its content."""
+        self.db.execute("UPDATE dialogs SET protected = ? WHERE id = ?", (protected, dialog_id))
 
     def dialogs(self) -> list[Dialog]:
         """All known dialogs, the most recent first."""
@@ -190,15 +232,33 @@ class Archive(Store):
     def cursor(self, dialog_id: int) -> Cursor:
         """How far this dialog is pulled; a fresh cursor when it never was."""
         row = self.db.execute(
-            "SELECT newest, resume_at, resume_newest, floor FROM cursors WHERE dialog_id = ?", (dialog_id,)
+            "SELECT newest, resume_at, resume_newest, floor, gap_since, pts, recheck FROM cursors WHERE dialog_id = ?",
+            (dialog_id,),
         ).fetchone()
-        return Cursor(*row) if row else Cursor()
+        if row is None:
+            return Cursor()
+        newest, resume_at, resume_newest, floor, gap_since, pts, recheck = row
+        return Cursor(newest, resume_at, resume_newest, floor, gap_since, pts, bool(recheck))
 
     def set_cursor(self, dialog_id: int, cursor: Cursor) -> None:
         """Remember how far this dialog is pulled; call it in the transaction that saves the page."""
         self.db.execute(
-            "REPLACE INTO cursors (dialog_id, newest, resume_at, resume_newest, floor) VALUES (?, ?, ?, ?, ?)",
-            (dialog_id, cursor.newest, cursor.resume_at, cursor.resume_newest, cursor.floor),
+            "REPLACE INTO cursors (dialog_id, newest, resume_at, resume_newest, floor, gap_since, pts, recheck)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (dialog_id, *astuple(cursor)),
+        )
+
+    def pull_again(self, dialog_id: int) -> None:
+        """Have a dialog pulled as if for the first time, over what is here. Its changes stay known."""
+        self.db.execute(
+            "UPDATE cursors SET newest = 0, resume_at = NULL, resume_newest = NULL, floor = 0 WHERE dialog_id = ?",
+            (dialog_id,),
+        )
+
+    def recheck_all(self) -> None:
+        """Have the newest messages of every private chat and basic group read again: their changes were missed."""
+        self.db.execute(
+            "UPDATE cursors SET recheck = 1 WHERE dialog_id > -1000000000000 AND (newest > 0 OR resume_at NOT NULL)"
         )
 
     # --- single facts, such as whose archive this is

@@ -2,18 +2,19 @@
 
 Telegram's API terms 1.5 allow training on a chat only with the explicit, informed and continued consent of everybody
 whose words are used. A record is the owner's own statement that they have it. Scope `own` keeps only the owner's
-words, so the owner alone can grant it; scope `chat` says that the other person agreed.
+words, so the owner alone can grant it; scope `chat` says that the other person agreed. In a group each member agrees
+alone: scope `chat` covers those who have a record of their own there, and the others' words become marks.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from data import transcript
-from data.archive import Archive, Cursor
+from data.archive import Archive
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Message
-from data.transcript import Scope
+from data.transcript import Scope, masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,18 @@ class Consent:
     granted_by: str
     how: str
     revoked_at: datetime | None = None
+    member_id: int | None = None
+    """Whose words it is about, where it is the record of one member of a group."""
+    members: frozenset[int] = frozenset()
+    """Who agreed in a group, where it is the record of the group."""
 
     def allows(self, messages: Iterable[Message]) -> list[Message]:
         """These messages as they may be kept. Whatever writes a chat's messages into the archive asks here, in the
         transaction that writes them."""
-        return transcript.within(messages, self.scope)
+        if self.dialog_id >= 0:
+            return transcript.within(messages, self.scope)
+        agreed = self.members if self.scope is Scope.CHAT else frozenset[int]()
+        return [each if each.sender_id in agreed and not each.forwarded else masked(each) for each in messages]
 
 
 class Ledger:
@@ -47,34 +55,84 @@ class Ledger:
         """
         with self._archive.transaction():
             before = self.last(dialog_id)
-            self.revoke(dialog_id, now)
-            self._archive.db.execute(
-                "INSERT INTO consents (dialog_id, scope, granted_at, granted_by, how) VALUES (?, ?, ?, ?, ?)",
-                (dialog_id, scope, now.timestamp(), granted_by, how),
-            )
-            given = Consent(dialog_id, scope, now, granted_by, how)
+            agreed = self._members(dialog_id) if scope is Scope.CHAT else frozenset[int]()
+            self._end(dialog_id, now, also_members=scope is Scope.OWN)
+            self._add(dialog_id, scope, granted_by, how, now)
+            given = Consent(dialog_id, scope, now, granted_by, how, members=agreed)
             if scope is Scope.OWN:
-                self._archive.save(given.allows(self._archive.messages(dialog_id)))
-            elif before and before.scope is Scope.OWN:
-                self._archive.set_cursor(dialog_id, Cursor())
+                self._keep(given)
+            elif before and (before.scope is Scope.OWN or before.revoked_at):
+                # What was changed while it did not count, or was masked, has to come again.
+                self._archive.pull_again(dialog_id)
         return given
 
+    def grant_member(self, dialog_id: int, member_id: int, granted_by: str, how: str, now: datetime) -> Consent:
+        """Record that a member of a group agreed; the group is under scope `chat` from then on, and the next pull
+        brings their words over the marks."""
+        with self._archive.transaction():
+            group = self.of(dialog_id)
+            if group is None or group.scope is not Scope.CHAT:
+                self.grant(dialog_id, Scope.CHAT, granted_by, "of the members who agreed, each alone", now)
+            self.revoke_member(dialog_id, member_id, now)
+            self._add(dialog_id, Scope.CHAT, granted_by, how, now, member_id)
+            self._archive.pull_again(dialog_id)
+        return Consent(dialog_id, Scope.CHAT, now, granted_by, how, member_id=member_id)
+
     def revoke(self, dialog_id: int, now: datetime) -> bool:
-        """Take back the active consent of a dialog; returns whether there was one."""
+        """Take back the active consent of a dialog, in a group of every member; returns whether there was one."""
+        return self._end(dialog_id, now, also_members=True)
+
+    def revoke_member(self, dialog_id: int, member_id: int, now: datetime) -> bool:
+        """Take back what one member of a group agreed to: their words become marks at once. Returns whether there was
+        such a record. `archive.rewrite()`, outside of any transaction, then takes the last trace from the disk."""
+        with self._archive.transaction():
+            done = self._archive.db.execute(
+                "UPDATE consents SET revoked_at = ? WHERE dialog_id = ? AND member_id = ? AND revoked_at IS NULL",
+                (now.timestamp(), dialog_id, member_id),
+            )
+            if done.rowcount and (group := self.of(dialog_id)):
+                self._keep(group)
+        return done.rowcount > 0
+
+    def _add(
+        self, dialog_id: int, scope: Scope, granted_by: str, how: str, now: datetime, member_id: int | None = None
+    ) -> None:
+        self._archive.db.execute(
+            "INSERT INTO consents (dialog_id, scope, granted_at, granted_by, how, member_id) VALUES (?, ?, ?, ?, ?, ?)",
+            (dialog_id, scope, now.timestamp(), granted_by, how, member_id),
+        )
+
+    def _end(self, dialog_id: int, now: datetime, *, also_members: bool) -> bool:
+        which = "" if also_members else " AND member_id IS NULL"
         done = self._archive.db.execute(
-            "UPDATE consents SET revoked_at = ? WHERE dialog_id = ? AND revoked_at IS NULL",
+            f"UPDATE consents SET revoked_at = ? WHERE dialog_id = ? AND revoked_at IS NULL{which}",
             (now.timestamp(), dialog_id),
         )
         return done.rowcount > 0
 
+    def _keep(self, consent: Consent) -> None:
+        """Leave in the archive only what this consent allows."""
+        self._archive.save(consent.allows(self._archive.messages(consent.dialog_id)))
+
+    def _members(self, dialog_id: int) -> frozenset[int]:
+        rows = self._archive.db.execute(
+            "SELECT member_id FROM consents WHERE dialog_id = ? AND member_id NOT NULL AND revoked_at IS NULL",
+            (dialog_id,),
+        )
+        return frozenset(member_id for (member_id,) in rows)
+
     def active(self) -> dict[int, Consent]:
         """The consents that count now, by dialog."""
-        return {consent.dialog_id: consent for consent in self.history() if consent.revoked_at is None}
+        active = [each for each in self.history() if each.revoked_at is None and each.member_id is None]
+        return {each.dialog_id: self._with_members(each) for each in active}
 
     def of(self, dialog_id: int) -> Consent | None:
         """The consent that counts for one dialog now, or None."""
         last = self.last(dialog_id)
-        return last if last and last.revoked_at is None else None
+        return self._with_members(last) if last and last.revoked_at is None else None
+
+    def _with_members(self, consent: Consent) -> Consent:
+        return replace(consent, members=self._members(consent.dialog_id)) if consent.dialog_id < 0 else consent
 
     def demand(self, dialog: Dialog) -> Consent:
         """The consent that counts for this dialog now. Raises UserError (exit 7) when there is none."""
@@ -89,8 +147,9 @@ class Ledger:
         return consent
 
     def last(self, dialog_id: int) -> Consent | None:
-        """The newest record of one dialog, whether it still counts or not."""
-        return next(iter(self._select("WHERE dialog_id = ? ORDER BY id DESC LIMIT 1", dialog_id)), None)
+        """The newest record of one dialog as a whole, whether it still counts or not."""
+        newest = "WHERE dialog_id = ? AND member_id IS NULL ORDER BY id DESC LIMIT 1"
+        return next(iter(self._select(newest, dialog_id)), None)
 
     def ended(self, scopes: Mapping[int, str]) -> list[int]:
         """Those of these chats, each with the scope it was used in, that may no longer be used so."""
@@ -107,11 +166,11 @@ class Ledger:
 
     def _select(self, which: str, *values: object) -> list[Consent]:
         rows = self._archive.db.execute(
-            f"SELECT dialog_id, scope, granted_at, granted_by, how, revoked_at FROM consents {which}", values
+            f"SELECT dialog_id, scope, granted_at, granted_by, how, revoked_at, member_id FROM consents {which}", values
         )
         return [
-            Consent(dialog_id, Scope(scope), _moment(granted), by, how, None if revoked is None else _moment(revoked))
-            for dialog_id, scope, granted, by, how, revoked in rows
+            Consent(chat, Scope(scope), _moment(granted), by, how, None if ended is None else _moment(ended), member)
+            for chat, scope, granted, by, how, ended, member in rows
         ]
 
 

@@ -299,8 +299,19 @@ async def test_consent_for_all_covers_people_only_and_never_the_other_side(
     rows = (await terminal("consent", "list", "--json")).ok().json
     assert {(row["id"], row["scope"]) for row in rows} == {(ALMA, "own"), (BRUNO, "chat"), (CARLA, "own")}
     assert {row["granted_by"] for row in rows} == {"Robin Vale"}
-    for machine in ("Weather", "Harbour news", "Sunday hike"):
+    for machine in ("Weather", "Harbour news"):
         assert "not a person" in (await terminal("consent", "grant", machine, "--scope", "chat")).failed(1).err
+    alone = (await terminal("consent", "grant", "Sunday hike", "--scope", "chat")).failed(2)
+    assert "each member agrees alone" in alone.err
+    named = await terminal("consent", "grant", "Sunday hike", "--scope", "chat", "--member", "Bruno Okafor", "--json")
+    assert named.ok().json["member"] == BRUNO
+    rows = (await terminal("consent", "list", "--json")).ok().json
+    assert [row["scope"] for row in rows if row["member"] == BRUNO] == ["chat"]
+    (await terminal("consent", "revoke", "Sunday hike", "--member", "Bruno Okafor")).ok()
+    assert (
+        "Nobody called"
+        in (await terminal("consent", "grant", "Sunday hike", "--scope", "chat", "--member", "Zed")).failed(1).err
+    )
 
 
 async def test_modes_are_set_for_people_and_say_when_they_stay_silent(terminal: Terminal) -> None:

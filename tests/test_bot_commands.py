@@ -63,15 +63,15 @@ async def test_nothing_is_pulled_or_built_without_consent(terminal: Terminal, sa
 async def test_pull_all_takes_the_consented_and_counts_the_others(terminal: Terminal, sandbox: Sandbox) -> None:
     (await terminal("consent", "grant", "Bruno Okafor", "--scope", "own")).ok()
     planned = (await terminal("pull", "--all", "--dry-run", "--json")).ok().json
-    assert (planned["chats"], planned["skipped_without_consent"]) == (1, 2)
+    assert (planned["chats"], planned["skipped_without_consent"]) == (1, 3), "two people and a group"
     assert [row["id"] for row in planned["would_pull"]] == [BRUNO]
     assert sandbox.journal.calls["GetHistoryRequest"] == 0, "a dry run reads no history"
     report = (await terminal("pull", "--all", "--json")).ok().json
     wanted = {"chats", "skipped_without_consent", "new", "edited", "deleted", "seconds", "messages_per_second"}
     assert wanted | {"requests", "flood_waits"} <= report.keys()
-    assert (report["chats"], report["skipped_without_consent"], report["new"]) == (1, 2, 12)
+    assert (report["chats"], report["skipped_without_consent"], report["new"]) == (1, 3, 12)
     again = (await terminal("pull", "@brunookafor", "--json")).ok().json
-    assert (again["new"], again["edited"], again["deleted"], again["requests"]) == (0, 0, 0, 1)
+    assert (again["new"], again["edited"], again["deleted"], again["requests"]) == (0, 0, 0, 2)
     assert agrees(terminal, BRUNO)
 
 

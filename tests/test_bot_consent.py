@@ -107,7 +107,7 @@ async def test_a_consent_that_ends_during_a_pull_costs_the_other_chats_nothing(
     ]
     pulled = await _revoked_in_flight(terminal, sandbox, first, "pull", "--all", "--json")
     report = pulled.ok().json
-    assert (report["chats"], report["skipped_without_consent"]) == (1, 2)
+    assert (report["chats"], report["skipped_without_consent"]) == (1, 3)
     assert "taken back meanwhile" in pulled.err
     assert agrees(terminal, second)
     assert _count(terminal, first) == 0

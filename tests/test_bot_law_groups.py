@@ -30,8 +30,12 @@ def check(folder: Path, messages: list[Message], kind: Kind, at_least: int) -> s
     dialog_id = messages[0].dialog_id
     with closing(Archive(folder / "archive.db")) as archive:
         archive.save_dialogs([Dialog(dialog_id, kind, "Chat")])
-        archive.save(messages)
-        Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", START)
+        ledger = Ledger(archive)
+        ledger.grant(dialog_id, Scope.CHAT, "test", "test", START)
+        for member in {message.sender_id for message in messages if message.sender_id} if dialog_id < 0 else ():
+            ledger.grant_member(dialog_id, member, "test", "test", START)
+        consent = ledger.demand(Dialog(dialog_id, kind, "Chat"))
+        archive.save(consent.allows(messages))
         card = dataset.build(archive, KEY, folder / "dataset", WHOLE, START)
         learnt = [each for name in OWN_SPLITS for each in samples.read(folder / "dataset", name)]
     asked = [
@@ -46,7 +50,8 @@ def check(folder: Path, messages: list[Message], kind: Kind, at_least: int) -> s
         shape = replace(WHOLE, pauses=card.pauses)
         responder = Responder(archive, RecordedGenerator(), sure, Guard(), shape, KEY)
         for sample, index in asked[:24]:
-            archive.save(message for message in messages if message.sent_at < sample.transcript.turns[index].at)
+            before = sample.transcript.turns[index].at
+            archive.save(consent.allows(message for message in messages if message.sent_at < before))
             context = responder.context(dialog_id)
             assert context
             encoded = encoder().sample(sample, ENDLESS)

@@ -29,11 +29,15 @@ def grant(
     ],
     chats: Chats = None,
     every: Annotated[bool, typer.Option("--all", help="Every private chat without a record; scope own only.")] = False,
+    member: Annotated[
+        str | None, typer.Option(help="In a group: who agreed. Others' words there stay marks.", show_default=False)
+    ] = None,
     how: Annotated[str | None, typer.Option(help="How they agreed, in your words.")] = None,
     as_json: Json = False,
 ) -> None:
     """Record a consent. It is your own statement that you have it."""
     from bot.desk import Desk
+    from data.message import Kind
     from data.transcript import Scope
 
     wanted = Scope(scope)
@@ -49,6 +53,9 @@ def grant(
         )
     with Desk.open() as desk:
         chosen = _chosen(desk, chats)
+        if member or (wanted is Scope.CHAT and any(each.kind is Kind.GROUP for each in chosen)):
+            _grant_member(desk, chosen, wanted, member, how or CHAT_HOW, as_json=as_json)
+            return
         report = _grant(desk, chosen, wanted, how or (OWN_HOW if wanted is Scope.OWN else CHAT_HOW))
     if as_json:
         show.data({"granted": [each.id for each in chosen], "scope": scope, **report})
@@ -69,17 +76,50 @@ def grant(
 
 def _chosen(desk: "Desk", names: list[str] | None) -> "list[Dialog]":
     """The chats of these names; without names every person's without a record."""
-    from bot.chats import find
+    from bot.chats import find, whole
     from data.consent import Ledger
 
     if not names:
         active = Ledger(desk.archive).active()
         return [each for each in desk.archive.dialogs() if each.with_a_person and each.id not in active]
-    chosen = list({found.id: found for name in names if (found := find(desk.archive, name))}.values())
+    parts = (part for name in names for part in whole(desk.archive, find(desk.archive, name)))
+    chosen = list({part.id: part for part in parts}.values())
     for dialog in chosen:
-        if not dialog.with_a_person:
-            raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats can be allowed.")
+        if not dialog.may_be_kept:
+            raise UserError(
+                f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes can be allowed."
+            )
     return chosen
+
+
+def _grant_member(
+    desk: "Desk", chosen: "list[Dialog]", scope: "Scope", name: str | None, how: str, *, as_json: bool
+) -> None:
+    """Record that one member of a group, and of what the group was before, agreed."""
+    from bot import account
+    from bot.chats import person
+    from data.consent import Ledger
+    from data.message import Kind
+    from data.transcript import Scope
+
+    if name is None:
+        raise UserError(
+            "In a group each member agrees alone.",
+            "Name one who did: doppelgram consent grant GROUP --scope chat --member @anna",
+            ExitCode.USAGE,
+        )
+    if scope is not Scope.CHAT or any(each.kind is not Kind.GROUP for each in chosen):
+        raise UserError("--member is for groups, with --scope chat.", "Name a group.", ExitCode.USAGE)
+    who, owner = person(desk.archive, name), account.owner_of(desk.archive)
+    for dialog in chosen:
+        Ledger(desk.archive).grant_member(dialog.id, who.id, owner.name if owner else "owner", how, desk.now)
+    if as_json:
+        show.data({"granted": [each.id for each in chosen], "scope": scope, "member": who.id})
+        return
+    group = show.plain(chosen[0].title)
+    show.say(
+        f"{show.plain(who.name)} in {group}: their words may be used. Next: doppelgram pull {chosen[0].id}", "green"
+    )
 
 
 def _grant(desk: "Desk", chosen: "list[Dialog]", scope: "Scope", how: str) -> dict[str, Any]:
@@ -107,9 +147,14 @@ def _grant(desk: "Desk", chosen: "list[Dialog]", scope: "Scope", how: str) -> di
 
 
 @app.command()
-def revoke(chat: Chat, as_json: Json = False) -> None:
+def revoke(
+    chat: Chat,
+    member: Annotated[str | None, typer.Option(help="In a group: one member alone.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
     """Take a consent back: the chat is off at once, and what was learned from it is stale."""
-    from bot.chats import find
+    from bot import erase
+    from bot.chats import find, person, whole
     from bot.desk import Desk
     from bot.silence import silence
     from data.consent import Ledger
@@ -118,9 +163,15 @@ def revoke(chat: Chat, as_json: Json = False) -> None:
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
         # First nothing more is said there, then the record ends, then what was learned is marked.
-        cancelled = silence(desk.live, dialog.id, desk.now)
-        had = Ledger(desk.archive).revoke(dialog.id, desk.now)
-        stale = mark_stale(desk.home.adapters, dialog.id)
+        ledger, parts = Ledger(desk.archive), whole(desk.archive, dialog)
+        cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
+        if member:
+            who = person(desk.archive, member).id
+            had = any(ledger.revoke_member(part.id, who, desk.now) for part in parts)
+            stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
+        else:
+            had = any(ledger.revoke(part.id, desk.now) for part in parts)
+            stale = [name for part in parts for name in mark_stale(desk.home.adapters, part.id)]
     if as_json:
         show.data({"id": dialog.id, "revoked": had, "cancelled": cancelled, "stale_adapters": stale})
         return
@@ -192,6 +243,7 @@ def list_consents(as_json: Json = False) -> None:
             {
                 "id": each.dialog_id,
                 "title": titles.get(each.dialog_id),
+                "member": each.member_id,
                 "scope": each.scope,
                 "granted_at": each.granted_at,
                 "granted_by": each.granted_by,

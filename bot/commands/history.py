@@ -1,6 +1,7 @@
 """pull and build: history -> archive -> dataset."""
 
 import asyncio
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +11,15 @@ from bot import show
 from bot.commands.options import Chats, Json
 from data.errors import ExitCode, UserError
 
+FOLDER = "folder:"
+"""What stands before the name of a folder of the owner's."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.desk import Desk
     from data.message import Dialog
-    from data.pull import Pulled
+    from data.pull import Account, Pulled
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English, where no tokenizer is at hand."""
@@ -24,9 +28,12 @@ CHARACTERS_PER_TOKEN = 4
 def pull(
     chats: Chats = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Every private chat with a consent; others are counted.")
+        bool, typer.Option("--all", help="Every chat with a consent, your own notes too; others are counted.")
     ] = False,
     since: Annotated[str | None, typer.Option(metavar="DATE", help="No message before this day, 2024-01-31.")] = None,
+    takeout: Annotated[
+        bool, typer.Option("--takeout", help="As an export, which Telegram slows down less if it grants one.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be pulled; read no history.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -42,7 +49,7 @@ def pull(
         for known in _known(desk, chats or []):
             _demand_consent(desk, known)  # before any connection: this needs no network to be said
         with desk.home.holding_login("pull"):
-            report = asyncio.run(_pull(desk, chats or [], start, dry_run))
+            report = asyncio.run(_pull(desk, chats or [], start, dry_run=dry_run, takeout=takeout))
     if as_json:
         show.data(report)
     elif dry_run:
@@ -55,6 +62,11 @@ def pull(
             f" {report['skipped_without_consent']} chats skipped without consent.",
             "green",
         )
+        for reason, n in report["excluded"].items():
+            show.say(f"  {n} left out: {reason}")
+        if unchecked := report["older_edits_not_checked"]:
+            chats_named = ", ".join(show.plain(title) for title in unchecked)
+            show.say(f"Too much changed since the last pull; older edits not checked in: {chats_named}.")
         show.say("Next: doppelgram build")
 
 
@@ -76,51 +88,58 @@ def _known(desk: "Desk", names: list[str]) -> "list[Dialog]":
 def _demand_consent(desk: "Desk", dialog: "Dialog") -> None:
     from data.consent import Ledger
 
-    if not dialog.with_a_person:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only private chats are pulled.")
+    if not dialog.may_be_kept and not dialog.protected:
+        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes are.")
     Ledger(desk.archive).demand(dialog)
 
 
-async def _pull(desk: "Desk", names: list[str], since: datetime | None, dry_run: bool) -> dict[str, Any]:
+async def _pull(
+    desk: "Desk", names: list[str], since: datetime | None, *, dry_run: bool, takeout: bool
+) -> dict[str, Any]:
     from bot import account, progress
-    from bot.chats import find
-    from data.consent import Ledger
-    from data.pull import Pace, Puller
+    from data.pull import Account, Pace
 
     async with account.logged_in(desk) as (client, _):
-        await account.refresh(desk, client)
-        people = [dialog for dialog in desk.archive.dialogs() if dialog.with_a_person]
-        allowed = Ledger(desk.archive).active()
-        chosen = list({found.id: found for name in names if (found := find(desk.archive, name))}.values())
-        for dialog in chosen:
-            _demand_consent(desk, dialog)
-        if not names:
-            chosen = [dialog for dialog in people if dialog.id in allowed]
-        skipped = 0 if names else len(people) - len(chosen)
-        if dry_run:
-            rows = [{"id": dialog.id, "title": dialog.title} for dialog in chosen]
-            return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
-        if not chosen and not names:
-            raise UserError(
-                "No chat has a consent on record, so nothing is pulled.",
-                "Your own words alone: doppelgram consent grant --all --scope own",
-                ExitCode.CONSENT,
-            )
         began = asyncio.get_running_loop().time()
         with progress.bar("pull") as bar:
-            watcher = progress.PullWatcher(bar, len(chosen))
-            puller = Puller(client, desk.archive, watcher, Pace(desk.settings.pull.requests_per_second), since)
-            puller.report.skipped_without_consent = skipped
-            for done, dialog in enumerate(chosen):
-                watcher.begin(dialog, done)
-                try:
-                    await puller.pull(dialog)
-                except UserError as error:
-                    if names or error.code is not ExitCode.CONSENT:
-                        raise
-                    bar.note(f"{error.message} The other chats go on.")  # it was taken back meanwhile
-                    puller.report.skipped_without_consent += 1
-        return _report(puller.report, asyncio.get_running_loop().time() - began)
+            watcher = progress.PullWatcher(bar)
+            pull = Account(client, desk.archive, watcher, Pace(desk.settings.pull.requests_per_second), since)
+            await pull.look()
+            chosen, others = await _chosen(desk, pull, names)
+            if dry_run:
+                rows = [{"id": dialog.id, "title": dialog.title} for dialog in (*chosen, *others)]
+                skipped = pull.report.skipped_without_consent
+                return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
+            if not chosen and not others and not names:
+                raise UserError(
+                    "No chat has a consent on record, so nothing is pulled.",
+                    "Your own words alone: doppelgram consent grant --all --scope own",
+                    ExitCode.CONSENT,
+                )
+            watcher.chats = len(chosen) + len(others)
+            async with pull.takeout() if takeout else nullcontext():
+                await pull.bring(chosen, others)
+        return _report(pull.report, asyncio.get_running_loop().time() - began)
+
+
+async def _chosen(desk: "Desk", pull: "Account", names: list[str]) -> "tuple[list[Dialog], list[Dialog]]":
+    """The chats that were named, each of which must have a consent, and those that came with a folder or with all."""
+    from bot.chats import find, whole
+
+    named = [
+        found
+        for name in names
+        if not name.startswith(FOLDER)
+        for found in whole(desk.archive, find(desk.archive, name))
+    ]
+    for dialog in named:
+        _demand_consent(desk, dialog)
+    crowd = [dialog for name in names if name.startswith(FOLDER) for dialog in await pull.folder(name[len(FOLDER) :])]
+    if not names:
+        crowd = desk.archive.dialogs()
+    chosen = {dialog.id: dialog for dialog in named}
+    others = {dialog.id: dialog for dialog in crowd if dialog.id not in chosen}
+    return list(chosen.values()), pull.allowed(others.values())
 
 
 def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
@@ -135,6 +154,7 @@ def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
         "requests": pulled.requests,
         "flood_waits": pulled.flood_waits,
         "excluded": dict(pulled.excluded),
+        "older_edits_not_checked": pulled.older_edits_not_checked,
     }
 
 

@@ -143,7 +143,9 @@ def _reply(message: Any) -> dict[str, Any]:
         return {"topic_id": topic}
     # the first message of a topic stands in for no reply at all
     reply = None if topic and not header.reply_to_top_id else header.reply_to_msg_id
-    return {"reply_to": reply, "topic_id": topic, "quote": header.quote_text if header.quote else None}
+    # in a group a quote may be of somebody who did not agree; what was replied to is looked up, as far as it is kept
+    picked = header.quote and isinstance(message.peer_id, types.PeerUser)
+    return {"reply_to": reply, "topic_id": topic, "quote": header.quote_text if picked else None}
 
 
 def _reactions(given: Any) -> str | None:

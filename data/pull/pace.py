@@ -1,0 +1,90 @@
+"""How fast Telegram is asked: from near one request a second up to what it bears, and not at all while it says wait.
+
+Nobody outside knows what Telegram allows; it seems to be a bucket that fills at some rate. Until the first FLOOD_WAIT
+the speed grows by half with each answer. From then on there is a measure: as the bucket was empty at one FLOOD_WAIT and
+at the next, what was answered between the two cannot be more than what flowed in. That rate is held, and tried to be
+exceeded a little only after a hundred times the length of the last wait.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+START = 1.0
+HARMLESS = 0.93
+"""Requests a second of Telethon's own plain loop: where nothing is known yet, a FLOOD_WAIT does not lead below it."""
+GROWTH, CREEP, STEP = 1.5, 1.002, 1.05
+"""What the speed is multiplied by: with each answer before the first FLOOD_WAIT, with each one before the second, and
+after a long quiet time."""
+QUIET = 100
+"""How many times the last wait must have gone well before a little more is tried."""
+ENOUGH = 8
+"""So many answers make an average worth something."""
+MARGIN = 0.5
+"""Seconds added to each wait."""
+LATE = 0.05
+"""A turn that comes so many seconds late, as timers do, does not shift the next ones."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """At most `per_second` requests a second. Clock and sleep come in as arguments."""
+
+    per_second: float = 4.0
+    now: Callable[[], float] = field(default_factory=lambda: asyncio.get_running_loop().time)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    rate: float = START
+    """Requests a second at the moment."""
+    _next: float = 0.0
+    _until: float = 0.0
+    _since: float | None = None
+    _answered: int = 0
+    _waits: int = 0
+    _wait: float = 0.0
+    _safe: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.rate = min(self.rate, self.per_second)
+
+    async def turn(self) -> None:
+        """Return when the next request may go out."""
+        while (now := self.now()) < (due := max(self._next, self._until)):
+            await self.sleep(due - now)
+        self._next = (due if now - due < LATE else now) + 1 / self.rate
+        if self._since is None:
+            self._since = now
+
+    def answered(self) -> None:
+        """A request was answered: perhaps it goes faster."""
+        self._answered += 1
+        if self._waits == 0:
+            self.rate *= GROWTH
+        elif self._waits == 1:
+            self.rate *= CREEP
+        elif self.now() - self._until > QUIET * self._wait:
+            self.rate, self._until = self.rate * STEP, self.now()
+        self.rate = min(self.rate, self.per_second)
+
+    def refused(self, seconds: float) -> bool:
+        """Telegram said FLOOD_WAIT: no turn before it is over, and slower from then on. Returns whether this is a new
+        wait, and not the same one met by a request that was on its way."""
+        now = self.now()
+        new = now >= self._until
+        self._until = max(self._until, now + seconds + MARGIN)
+        if new:
+            self._wait = seconds + MARGIN
+            self._slow_down(now)
+        return new
+
+    def _slow_down(self, now: float) -> None:
+        self._waits += 1
+        average = self._answered / max(0.1, now - (self._since if self._since is not None else now))
+        if self._waits > 1:
+            self._safe = max(self._safe, average)
+            wanted = 0.98 * self._safe
+        else:
+            wanted = min(self.rate / 2, average) if self._answered >= ENOUGH else self.rate / 2
+        if self._waits == 1 or self.rate > 1.05 * HARMLESS:
+            wanted = max(wanted, HARMLESS)
+        self.rate = min(self.rate, max(wanted, 0.05))
+        self._since, self._answered = now, 0
