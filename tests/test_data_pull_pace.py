@@ -106,6 +106,20 @@ async def test_a_fast_server_is_used_for_the_most_part() -> None:
     assert bucket.early == 0
 
 
+async def test_what_other_methods_answer_says_nothing_of_the_one_that_is_refused() -> None:
+    clock = Clock()
+    pace = clock.pace(50.0)
+    for method in ("dialogs", "history") * 10:
+        await pace.turn()
+        pace.answered(method)
+    pace.refused(3, "history")
+    for method in ("dialogs", "dialogs", "dialogs", "history"):
+        await pace.turn()
+        pace.answered(method)
+    pace.refused(3, "history")
+    assert pace.rate == HARMLESS, "one answer in four seconds, and not four"
+
+
 async def test_the_ceiling_holds_whatever_the_server_bears() -> None:
     seconds, waits = await run(Bucket(1000.0, 1000, 3), 4.0, 400)
     assert waits == 0

@@ -7,6 +7,7 @@ exceeded a little only after a hundred times the length of the last wait.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -38,7 +39,7 @@ class Pace:
     _next: float = 0.0
     _until: float = 0.0
     _since: float | None = None
-    _answered: int = 0
+    _answered: Counter[str] = field(default_factory=Counter)
     _waits: int = 0
     _wait: float = 0.0
     _safe: float = 0.0
@@ -54,9 +55,9 @@ class Pace:
         if self._since is None:
             self._since = now
 
-    def answered(self) -> None:
-        """A request was answered: perhaps it goes faster."""
-        self._answered += 1
+    def answered(self, method: str = "") -> None:
+        """A request was answered: perhaps it goes faster. Each method fills from a bucket of its own."""
+        self._answered[method] += 1
         if self._waits == 0:
             self.rate *= GROWTH
         elif self._waits == 1:
@@ -65,7 +66,7 @@ class Pace:
             self.rate, self._until = self.rate * STEP, self.now()
         self.rate = min(self.rate, self.per_second)
 
-    def refused(self, seconds: float) -> bool:
+    def refused(self, seconds: float, method: str = "") -> bool:
         """Telegram said FLOOD_WAIT: no turn before it is over, and slower from then on. Returns whether this is a new
         wait, and not the same one met by a request that was on its way."""
         now = self.now()
@@ -73,18 +74,20 @@ class Pace:
         self._until = max(self._until, now + seconds + MARGIN)
         if new:
             self._wait = seconds + MARGIN
-            self._slow_down(now)
+            self._slow_down(now, self._answered[method])
         return new
 
-    def _slow_down(self, now: float) -> None:
+    def _slow_down(self, now: float, answered: int) -> None:
         self._waits += 1
-        average = self._answered / max(0.1, now - (self._since if self._since is not None else now))
+        seconds = max(0.1, now - (self._since if self._since is not None else now))
+        average = answered / seconds
         if self._waits > 1:
-            self._safe = max(self._safe, average)
+            self._safe = max(self._safe, (answered - 1) / seconds)  # up to one was left in the bucket
             wanted = 0.98 * self._safe
         else:
-            wanted = min(self.rate / 2, average) if self._answered >= ENOUGH else self.rate / 2
+            wanted = min(self.rate / 2, average) if answered >= ENOUGH else self.rate / 2
         if self._waits == 1 or self.rate > 1.05 * HARMLESS:
             wanted = max(wanted, HARMLESS)
         self.rate = min(self.rate, max(wanted, 0.05))
-        self._since, self._answered = now, 0
+        self._since = now
+        self._answered.clear()

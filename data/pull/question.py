@@ -63,6 +63,7 @@ class Asker:
 
     async def __call__(self, request: Any) -> Any:
         """The answer. Raises UserError: exit 4 when the login has ended, 6 when the wait is too long."""
+        method = type(request).__name__
         if self.takeout is not None and isinstance(request, functions.messages.GetHistoryRequest):
             request = functions.InvokeWithTakeoutRequest(self.takeout, request)
         while True:
@@ -72,12 +73,12 @@ class Asker:
                 with _readable_errors_but_flood():
                     answer = await self.client(request)
             except (errors.FloodWaitError, errors.FloodPremiumWaitError) as flood:
-                self._wait(flood.seconds)
+                self._wait(flood.seconds, method)
             else:
-                self.pace.answered()
+                self.pace.answered(method)
                 return answer
 
-    def _wait(self, seconds: int) -> None:
+    def _wait(self, seconds: int, method: str) -> None:
         """The pace lets nothing pass until it is over."""
         until = datetime.now().astimezone() + timedelta(seconds=seconds)
         if timedelta(seconds=seconds) > PATIENCE:
@@ -86,7 +87,7 @@ class Asker:
                 "What is pulled is kept; run the same command then.",
                 ExitCode.FLOOD,
             )
-        if self.pace.refused(seconds):
+        if self.pace.refused(seconds, method):
             self.report.flood_waits += 1
             self.watcher.waiting(seconds, until)
 
