@@ -7,7 +7,7 @@ history of the listed chats at the start, after a reconnect, and every few minut
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -70,9 +70,7 @@ class Live:
                 task.result()
         finally:
             self.twin.writing.interrupt()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             self._fatal.cancel()
             self.twin.writing.close()
             self.twin.emit("stopped")
@@ -158,7 +156,8 @@ class Live:
                 await asyncio.sleep(1)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), LOOK)
+                async with asyncio.timeout(LOOK):  # not `wait_for`, which before Python 3.12 may lose a cancellation
+                    await self._wake.wait()
 
     async def _deliver(self) -> None:
         await self.twin.tidy()
@@ -241,6 +240,15 @@ class Live:
             await asyncio.sleep(1)
             return False
         return True
+
+
+async def end(tasks: Collection[asyncio.Future[Any]]) -> None:
+    """Cancel these until every one has ended: a library may swallow a cancellation that comes as a wait succeeds."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=1)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Silent:

@@ -1,11 +1,13 @@
 """The live client against a real server: answered once, in the right chat, whatever the network does."""
 
+import asyncio
 import sqlite3
 from typing import Any
 
 import pytest
 from telethon.tl import types
 
+from bot.live import Live, end
 from bot.policy import Mode
 from bot.suggestion import State
 from data.consent import Ledger
@@ -233,3 +235,47 @@ async def test_calls_and_what_merely_happens_are_never_answered_and_do_not_hide_
             "[call missed]",
             "[pin message]",
         ]
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_stop_in_the_very_moment_something_is_heard_ends_the_client(
+    house: Household, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Live] = []
+    original = Live.run
+
+    async def run(self: Live, stop: asyncio.Event) -> None:
+        started.append(self)
+        await original(self, stop)
+
+    async def wake() -> None:
+        for _ in range(turns):  # of the event loop, so that one of them falls between "heard" and "looked"
+            await asyncio.sleep(0)
+        started[0]._wake.set()
+
+    monkeypatch.setattr(Live, "run", run)
+    async with asyncio.timeout(20):
+        async with house.running():
+            waking = asyncio.create_task(wake())
+        await waking
+
+
+async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
+    lost = 0
+
+    async def careless() -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost += 1
+                if lost > 1:
+                    raise
+
+    task = asyncio.create_task(careless())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await end([task])
+    assert task.cancelled()
+    assert lost == 2

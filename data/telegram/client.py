@@ -59,7 +59,8 @@ async def clock_ahead(server: Server | None) -> int:
         await connection.connect(timeout=REACH_SECONDS)
         try:
             exchange = do_authentication(MTProtoPlainSender(connection, loggers=silent))
-            _, ahead = await asyncio.wait_for(exchange, REACH_SECONDS)
+            async with asyncio.timeout(REACH_SECONDS):
+                _, ahead = await exchange
         finally:
             await connection.disconnect()
     return int(ahead)
