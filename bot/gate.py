@@ -71,7 +71,8 @@ class Gate:
     def _overtaken(self, suggestion: Suggestion, ours: Ours) -> str | None:
         """Whether somebody wrote after what is answered here."""
         recent = self.archive.recent(suggestion.dialog_id, LOOK_BACK)
-        later = [message for message in recent if message.id > suggestion.upto_id]
+        # A call, a pin or a new title is no answer and no question: the same rule as `Hearing.read`.
+        later = [m for m in recent if m.id > suggestion.upto_id and not m.service and (m.mine or m.asks)]
         if any(m.mine and not m.by_twin and not ours(m) for m in later):
             return "the owner answered"
         if any(not m.mine for m in later):

@@ -42,6 +42,8 @@ class Hearing:
             if not self.inbox.add(message.dialog_id, message.id, message.text, self.now()):
                 return
             self.notices.look(message.dialog_id, message.id, message.said)
+            if self.now() - message.sent_at > self.expire:  # an update, or a reading, brought it late
+                self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
         self.writing.outdate(message.dialog_id)
         self.emit("incoming", dialog=message.dialog_id, message=message.id)
 
@@ -91,14 +93,9 @@ class Hearing:
             elif self.inbox.has(dialog_id, message.id):
                 self._compare(message)
             else:
-                self._found(message)
+                self.incoming(message)
         rows = [message_id for dialog, message_id in self.inbox.open_rows() if dialog == dialog_id]
         self.deleted(message_id for message_id in rows if self.archive.message(dialog_id, message_id) is None)
-
-    def _found(self, message: Message) -> None:
-        self.incoming(message)
-        if self.now() - message.sent_at > self.expire:
-            self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
 
     def typing(self, dialog_id: int) -> None:
         """The other side is writing."""

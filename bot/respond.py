@@ -130,9 +130,11 @@ class Responder:
 
 
 def _asked(history: Sequence[Message]) -> tuple[list[Message], list[Message]]:
-    """The messages being answered, which is everything since we last wrote, and those before them."""
-    first = max((i + 1 for i, message in enumerate(history) if message.mine), default=0)
-    return list(history[first:]), list(history[:first])
+    """The messages being answered, which is what the other side wrote last, and all the others. A bubble of the twin's
+    that was on its way while they wrote stands after them, and is no answer to them."""
+    end = max((i + 1 for i, message in enumerate(history) if not message.mine), default=0)
+    first = max((i + 1 for i, message in enumerate(history[:end]) if message.mine), default=0)
+    return list(history[first:end]), [*history[:first], *history[end:]]
 
 
 def _last_own(before: Sequence[Message]) -> list[str]:

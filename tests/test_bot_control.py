@@ -140,3 +140,11 @@ async def test_a_command_is_obeyed_once_though_its_answer_never_reached_the_chat
     switch(house, pause=True)
     async with house.running():
         assert paused(house)
+
+
+async def test_a_pause_typed_on_the_phone_holds_though_our_clock_runs_two_minutes_ahead(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with house.running(now=lambda: datetime.now(UTC) + timedelta(minutes=2)):
+        await house.sandbox.say(house.owner_id, house.owner_id, ".twin pause")
+        await until(lambda: paused(house))
