@@ -35,7 +35,7 @@ class Candidate(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the model ended it by itself."""
+        """Whether its last message is whole."""
 
 
 class Generator(Protocol):

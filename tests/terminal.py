@@ -23,7 +23,8 @@ from data.transcript import Scope
 from sandbox.server import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 60.0
+PATIENCE = 240.0
+"""Seconds. Nothing is timed here; this only ends what would never end, on a slow machine too."""
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
 
 

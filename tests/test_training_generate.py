@@ -121,7 +121,15 @@ def test_the_real_model_ends_a_turn_or_is_marked_unfinished() -> None:
 def test_a_candidates_log_probability_is_that_of_scoring_its_text() -> None:
     """Generation and evaluation measure one quantity: else a confidence would compare two different things."""
     replies = Generator(models.real()).reply(CONTEXT, 4, seed=1, max_tokens=60)
-    made = next(reply for reply in replies if reply.finished)
+    made = next(reply for reply in replies if reply.tokens < 60)  # none of its tokens was left out
     answered = Sample(7, models.chat((*models.CHAT[:-1], *((True, text) for text in made.texts))), len(CONTEXT.turns))
     (scored,) = held_out(models.real(), [answered])
     assert scored.turns[0] == pytest.approx(made.logprob_mean, abs=0.02)
+
+
+def test_a_reply_that_is_cut_at_its_limit_keeps_the_messages_that_are_whole() -> None:
+    short, long = (Generator(models.real()).reply(CONTEXT, 12, seed=2, max_tokens=n, temperature=1.3) for n in (16, 60))
+    cut = [(a, b) for a, b in zip(short, long, strict=True) if a.tokens == 16 < b.tokens]
+    assert any(a.finished for a, _ in cut)
+    for a, b in cut:
+        assert a.texts == b.texts[: len(a.texts)] if a.finished else len(a.texts) == 1

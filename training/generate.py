@@ -29,7 +29,8 @@ class Candidate:
     logprob_mean: float
     """Mean log-probability per token in nats, turn end included, at temperature 1."""
     finished: bool
-    """Whether the model ended the turn itself. Otherwise the last message is missing, or cut if it is the only one."""
+    """Whether its last message is whole. If not, it is the only one and was cut at the limit of tokens; of several, the
+    one that was cut has been left out."""
     tokens: int
 
 
@@ -159,10 +160,8 @@ class Generator:
 
     def _candidate(self, row: _Row) -> Candidate:
         lines = self._encoder.decode(row.ids).rstrip("\ufffd").split("\n")
-        if not row.finished and len(lines) > 1:
-            lines.pop()
-        texts = tuple(text.strip() for line in lines for text in split_reply(line) if text.strip())
-        return Candidate(texts, row.logprob / max(1, len(row.ids)), row.finished, len(row.ids))
+        whole = _messages(lines if row.finished else lines[:-1])
+        return Candidate(whole or _messages(lines), row.logprob / max(1, len(row.ids)), bool(whole), len(row.ids))
 
     def _forward(self, ids: list[list[int]], cache: Any) -> Tensor:
         inputs = torch.tensor(ids, device=self._model.device)
@@ -217,3 +216,8 @@ def _draw(logits: Tensor, temperature: float, top_p: float, chance: torch.Genera
     before = probabilities.cumsum(-1) - probabilities
     probabilities = probabilities.masked_fill(before >= top_p, 0.0)
     return int(order[torch.multinomial(probabilities, 1, generator=chance)])
+
+
+def _messages(lines: list[str]) -> tuple[str, ...]:
+    """The messages that these lines of a reply say, without empty ones."""
+    return tuple(text.strip() for line in lines for text in split_reply(line) if text.strip())
