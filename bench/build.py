@@ -6,6 +6,7 @@ Both read the same archive and end in ids of the same tokenizer. Each side runs 
 of memory are its own. Needs the extra `bench` and the small model.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -26,10 +27,15 @@ NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
 def main() -> None:
     """Print both sides' figures as one JSON object."""
-    if len(sys.argv) == 4:
-        print(json.dumps(SIDES[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))))
+    parser = argparse.ArgumentParser("python -m bench.build", description=__doc__.splitlines()[0])
+    parser.add_argument("messages", nargs="?", type=int, default=MESSAGES)
+    parser.add_argument("--side", nargs=3, help=argparse.SUPPRESS)  # how this program calls itself
+    options = parser.parse_args()
+    if options.side:
+        side, archive, folder = options.side
+        print(json.dumps(SIDES[side](Path(archive), Path(folder))))
         return
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else MESSAGES
+    messages = options.messages
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "archive.db"
         invented.account(archive, messages)
@@ -59,7 +65,9 @@ def main() -> None:
 
 def _run(side: str, archive: Path, folder: Path) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "bench.build", side, str(archive), str(folder)], check=True, stdout=subprocess.PIPE
+        [sys.executable, "-m", "bench.build", "--side", side, str(archive), str(folder)],
+        check=True,
+        stdout=subprocess.PIPE,
     )
     return dict(json.loads(done.stdout))
 

@@ -36,12 +36,12 @@ SECRETS = ("call +1 415 555 {:04}", "mail me: ann{:04}@example.org", "the code i
 WORDS, ZIPF = 20_000, 1.05
 
 
-def account(path: Path, messages: int, seed: int = 1) -> None:
+def account(path: Path, messages: int, seed: int = 1, chats: int = CHATS) -> None:
     """Write the archive of an account with about this many messages, consent for all of them."""
     chance = random.Random(seed)
     words = _words(chance)
     archive = Archive(path)
-    shares = [chance.paretovariate(1.1) for _ in range(CHATS)]
+    shares = [chance.paretovariate(1.1) for _ in range(chats)]
     for number, share in enumerate(shares, 1):
         group = chance.random() < GROUP_SHARE
         dialog_id = -1000 - number if group else number

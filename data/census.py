@@ -9,7 +9,7 @@ from data.archive import Archive
 
 _OWN = (
     "dialog_id = ? AND mine AND NOT (by_twin OR forwarded OR via_bot OR service) "
-    "AND (text <> '' OR coalesce(media, '') <> '')"
+    "AND text <> '' AND coalesce(media, '') = ''"
 )
 _GAPS = """
     SELECT CAST(gap AS INTEGER), own, count(*) FROM (
@@ -52,8 +52,8 @@ def take(archive: Archive, dialogs: Iterable[int], normal: Callable[[str], str],
             census.gaps[gap] += count
             if own:
                 census.bursts[gap] += count
-        said = f"SELECT ltrim(coalesce(media, '') || ' ' || text), count(*) FROM messages WHERE {_OWN} "
-        for text, count in archive.db.execute(f"{said} AND length(text) < ? GROUP BY 1", (dialog_id, short)):
+        said = f"SELECT text, count(*) FROM messages WHERE {_OWN} AND length(text) < ? GROUP BY 1"
+        for text, count in archive.db.execute(said, (dialog_id, short)):
             census.replies[normal(text)] += count
     census.times = array("d", sorted(census.times))
     return census

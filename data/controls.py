@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from data import conversation, transcript
+from data import conversation, target, transcript
 from data.conversation import Window
 from data.message import Message
 from data.redact import Surrogates
@@ -76,6 +76,6 @@ def _until_last_target(swapped: Sequence[Message], context: int, shape: Shape) -
     end = done = 0
     for turn in conversation.turns(swapped, shape.pauses):
         done += len(turn)
-        if done > context and turn[0].mine and not turn[0].by_twin and not turn[0].forwarded:
+        if done > context and turn[0].mine and target.against(turn[0]) is None:
             end = done
     return end

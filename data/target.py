@@ -26,6 +26,8 @@ def against(message: Message) -> str | None:
         return "forwarded"
     if message.via_bot:
         return "made by a bot"
+    if message.media:
+        return "with an attachment"  # the twin can send words alone, so it must not learn to write `[photo]`
     text = message.text
     if len(text) > LONGEST:
         return "very long"

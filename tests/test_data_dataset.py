@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from data import dataset, samples, transcript
 from data.archive import Archive
 from data.consent import Ledger
+from data.errors import UserError
 from data.message import Dialog, Kind, Message
 from data.samples import OWN_SPLITS, Sample, Shape
 from data.transcript import Scope, Turn
@@ -217,6 +218,34 @@ def test_what_only_came_from_the_owners_account_is_shown_and_not_learned(archive
     assert shown == ["[short text]" if text == "read this" else text for text in said], (
         "whose words those are, nobody knows"
     )
+
+
+def test_an_attachment_is_shown_and_never_learned_for_the_twin_sends_words_alone(
+    archive: Archive, tmp_path: Path
+) -> None:
+    messages = chat(ANN, 60)
+    for index in (6, 7, 9, 357):
+        messages[index] = replace(messages[index], text="", media="[photo]")
+    messages[13] = replace(messages[13], text="look at this", media="[sticker 😂]")
+    put(archive, messages)
+    card = build(archive, tmp_path / "dataset", 4000)
+    everywhere = (*OWN_SPLITS, "controls")
+    texts = [text for _, turn in learned(tmp_path / "dataset", *everywhere) for text in turn.texts]
+    assert texts
+    assert not [text for text in texts if "[" in text]
+    assert card.not_learned["with an attachment"] == 4
+    assert card.kept + sum(card.dropped.values()) == card.messages
+    shown = [text for sample in samples.read(tmp_path / "dataset", "train") for turn in sample.transcript.turns
+             for text in turn.texts]  # fmt: skip
+    assert {"[photo]", "[sticker 😂] look at this"} <= set(shown)
+    for sample in samples.read(tmp_path / "dataset", "controls"):
+        assert sample.transcript.turns[-1].target, "nothing stands after the last turn that is learned"
+
+
+def test_who_sent_nothing_but_pictures_has_nothing_to_learn_from(archive: Archive, tmp_path: Path) -> None:
+    put(archive, [replace(each, text="", media="[photo]") if each.mine else each for each in chat(ANN, 60)])
+    with pytest.raises(UserError, match="nothing to learn from"):
+        build(archive, tmp_path / "dataset")
 
 
 def test_a_topic_is_a_talk_of_its_own(archive: Archive, tmp_path: Path) -> None:
