@@ -301,23 +301,26 @@ def _to_row(m: Message) -> tuple[object, ...]:
 
 
 def _to_message(row: sqlite3.Row) -> Message:
+    """A message from its row, whose columns are its fields in their order: looked up by name it would take longer."""
+    dialog_id, id_, mine, sent_at, text, reply_to, edited_at, media, forwarded, *origin = row
+    sender_id, topic_id, quote, via_bot, reactions, service, by_twin = origin
     return Message(
-        dialog_id=row["dialog_id"],
-        id=row["id"],
-        mine=bool(row["mine"]),
-        sent_at=datetime.fromtimestamp(row["sent_at"], UTC),
-        text=row["text"],
-        reply_to=row["reply_to"],
-        edited_at=_moment(row["edited_at"]),
-        media=row["media"],
-        forwarded=bool(row["forwarded"]),
-        sender_id=row["sender_id"],
-        topic_id=row["topic_id"],
-        quote=row["quote"],
-        via_bot=bool(row["via_bot"]),
-        reactions=row["reactions"],
-        service=bool(row["service"]),
-        by_twin=bool(row["by_twin"]),
+        dialog_id,
+        id_,
+        bool(mine),
+        datetime.fromtimestamp(sent_at, UTC),
+        text,
+        reply_to,
+        _moment(edited_at),
+        media,
+        bool(forwarded),
+        sender_id,
+        topic_id,
+        quote,
+        bool(via_bot),
+        reactions,
+        bool(service),
+        bool(by_twin),
     )
 
 

@@ -29,9 +29,12 @@ class Surrogates:
 
     def redact(self, text: str) -> str:
         """The text with each secret replaced by its surrogate."""
+        secrets = find(text)
+        if not secrets:
+            return text
         parts: list[str] = []
         end = 0
-        for secret in find(text):
+        for secret in secrets:
             parts += [text[end : secret.start], self.of(text[secret.start : secret.end])]
             end = secret.end
         return "".join([*parts, text[end:]])

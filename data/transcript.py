@@ -169,12 +169,12 @@ def masked(message: Message) -> Message:
     A forward is somebody else's words, and so are a quote and the reactions. Doing it twice is doing it once, and a
     transcript of masked messages is that of the messages themselves.
     """
-    bare = replace(message, quote=None, reactions=None)
+    text, media = message.text, message.media
     if message.service:
-        return replace(bare, media=_TITLE.sub("]", message.media or "") or None)
-    if (message.mine and not message.forwarded) or not message.said:
-        return bare
-    return replace(bare, text="", media=_mark_of(message))
+        media = _TITLE.sub("]", media or "") or None
+    elif message.said and (message.forwarded or not message.mine):
+        text, media = "", _mark_of(message)
+    return replace(message, text=text, media=media, quote=None, reactions=None)
 
 
 def is_mark(message: Message) -> bool:

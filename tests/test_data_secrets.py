@@ -4,14 +4,16 @@
 `python -m tests.test_data_secrets` prints the figures of docs/privacy.md.
 """
 
+import json
 import sys
 from random import Random
 
 import pytest
 
 from data.redact import find
+from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
 from sandbox.cast import corpus_lines
-from tests.secrets.measure import Recall, measured
+from tests.secrets.measure import HERE, Recall, measured
 
 LEAST = 0.98
 MOST_ALARMS = 0.003
@@ -43,6 +45,22 @@ def test_of_a_thousand_real_lines_at_most_three_are_taken_for_secrets() -> None:
     share = alarms_on_real_lines()
     sys.stdout.write(f"{100 * share:.2f} % of {LINES} real lines" + "\n")
     assert share <= MOST_ALARMS
+
+
+def test_what_a_line_is_dismissed_by_hides_no_secret() -> None:
+    rules = (
+        ("token", vendors.spans), ("email", emails.spans), ("seed", seeds.spans), ("iban", accounts.ibans),
+        ("card", accounts.cards), ("wallet", wallets.spans), ("token", vendors.unnamed), ("code", codes.spans),
+        ("password", passwords.spans), ("phone", phones.spans),
+    )  # fmt: skip
+    near = (HERE / "near.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    for line in [json.loads(record)["text"] for record in near] + corpus_lines()[:LINES]:
+        all_ = list[tuple[str, int, int]]()
+        for kind, spans in rules:
+            for start, end in spans(line):
+                if all(end <= a or start >= b for _, a, b in all_):
+                    all_.append((kind, start, end))
+        assert [(s.kind, s.start, s.end) for s in find(line)] == sorted(all_, key=lambda each: each[1])
 
 
 if __name__ == "__main__":

@@ -92,25 +92,30 @@ class Encoder:
         Too long a window loses whole turns from its left, never its header. Tokens after the last one that carries
         loss are cut: attention is causal, so they have no gradient.
         """
+        return self._fitting(sample, transcripts.render(sample.transcript), max_tokens)
+
+    def _fitting(self, sample: Sample, blocks: tuple[Block, ...], max_tokens: int) -> Encoded:
+        """`blocks` are those of the whole sample, which nearly always fits."""
         whole = sample.transcript
         for first in range(max(1, len(whole.turns))):
-            encoded = self._encode(_from(whole, first), sample.fresh - first, first)
+            kept = _from(whole, first)
+            encoded = self._encode(kept, transcripts.render(kept) if first else blocks, sample.fresh - first, first)
             if len(encoded.ids) <= max_tokens:
                 return encoded
         # One single turn is longer than the limit: its beginning is kept.
-        kept = slice(0, max_tokens)
-        return replace(encoded, ids=encoded.ids[kept], kinds=encoded.kinds[kept], turns=encoded.turns[kept])
+        head = slice(0, max_tokens)
+        return replace(encoded, ids=encoded.ids[head], kinds=encoded.kinds[head], turns=encoded.turns[head])
 
     def samples(self, samples: Iterable[Sample], max_tokens: int) -> Iterator[Encoded]:
         """Many windows, as `sample` encodes each. The tokenizer is given many texts at a time, and each text once:
         neighbouring windows share their context, and people repeat themselves."""
         rest = iter(samples)
         while some := list(islice(rest, _AT_ONCE)):
-            blocks = (block for sample in some for block in transcripts.render(sample.transcript))
-            texts = list({piece.text for block in blocks for piece in block.pieces})
+            rendered = [transcripts.render(sample.transcript) for sample in some]
+            texts = list({piece.text for blocks in rendered for block in blocks for piece in block.pieces})
             self._known = dict(zip(texts, self._encoded(texts), strict=True))
             try:
-                yield from [self.sample(sample, max_tokens) for sample in some]
+                yield from [self._fitting(*each, max_tokens) for each in zip(some, rendered, strict=True)]
             finally:
                 self._known = {}
 
@@ -142,9 +147,9 @@ class Encoder:
         blocks = transcripts.render(Transcript((*transcript.turns, asked)))
         return self._walk(blocks, 0, frozenset())[0]
 
-    def _encode(self, transcript: Transcript, fresh: int, offset: int) -> Encoded:
+    def _encode(self, transcript: Transcript, blocks: tuple[Block, ...], fresh: int, offset: int) -> Encoded:
         target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
-        ids, kinds, turns, characters = self._walk(transcripts.render(transcript), offset, target)
+        ids, kinds, turns, characters = self._walk(blocks, offset, target)
         end = max((i + 1 for i, kind in enumerate(kinds) if kind), default=len(ids))
         weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
         return Encoded(ids[:end], kinds[:end], turns[:end], characters, weights)
@@ -211,7 +216,7 @@ class Encoder:
             backend.no_padding()
             backend.encode_special_tokens = True
             encoded = [each.ids for each in backend.encode_batch_fast(texts, add_special_tokens=False)]
-        return [[i for i in ids if i not in self.special] for ids in encoded]
+        return [ids if self.special.isdisjoint(ids) else [i for i in ids if i not in self.special] for ids in encoded]
 
     def _read_template(self) -> _Glue:
         marks = [f"zq{index}qz" for index in range(5)]

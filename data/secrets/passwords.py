@@ -27,7 +27,8 @@ _WEAK = re.compile(
     r"|логін\w*|роутер\w*|акк\w*|netflix|нетфликс\w*|spotify|steam|disney|identifiant|usuario|utente|konto"
     r"|benutzer\w*)(?!\w)"
 )
-STEMS = (*words("passwords"), "mot de", "mots de", " ww ", "пас ")
+STEMS = (*words("passwords"), " ww ", "пас ")
+"""No stem has a space inside: `find` looks for them word by word."""
 
 _ASSIGN = (
     r"(?:\s*(?:::?=?|=+>?|-+>|→|–|—|\s-\s|>>?)\s*|\s+(?:is|are|was|was set to|set to|changed to|its|it's|it is"

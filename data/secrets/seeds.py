@@ -14,6 +14,8 @@ from data.secrets.words import words
 LEAST = 12
 SIZES = (12, 15, 18, 20, 21, 24, 25, 33)
 """Words of a phrase in BIP-39, SLIP-39 and Monero."""
+HAN = r"\u4e00-\u9fff"
+"""Chinese characters, each of which is a word of a phrase."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBERED = re.compile(r"(?<!\w)\d{1,2}\W{0,3}$")
@@ -73,7 +75,7 @@ def _runs(text: str, places: list[tuple[int, int]], fits: list[bool]) -> Iterato
             start = i
 
 
-_HAN = re.compile(r"[\u4e00-\u9fff](?:\s*[\u4e00-\u9fff]){11,23}")
+_HAN = re.compile(rf"[{HAN}](?:\s*[{HAN}]){{11,23}}")
 
 
 def _all_han(text: str) -> bool:
