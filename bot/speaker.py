@@ -64,7 +64,7 @@ def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
     table = confidence.load(adapter.folder) if adapter else None
     speaks = Responder(
         archive=archive,
-        generator=Voice(Generator(loaded), desk.settings.model),
+        generator=Voice(Generator(loaded, memory_bytes=desk.settings.model.memory_mib << 20), desk.settings.model),
         confidence=_by(table if table and table.quantization == loaded.identity.quantization else None),
         guard=Guard(),
         shape=shape(desk, adapter),

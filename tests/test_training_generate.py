@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import pytest
 import torch
@@ -69,8 +70,8 @@ def test_asking_again_reads_one_token() -> None:
     assert kept.read_tokens - before == 1
 
 
-def test_the_oldest_caches_make_room() -> None:
-    small = Generator(tiny(), memory_tokens=1)
+def test_a_bound_of_bytes_holds_for_the_generator_too() -> None:
+    small = Generator(tiny(), memory_bytes=1)
     small.reply(CONTEXT, 1, seed=1, dialog=1, max_tokens=2)
     small.reply(GROWN, 1, seed=1, dialog=2, max_tokens=2)
     before = small.read_tokens
@@ -133,3 +134,21 @@ def test_a_reply_that_is_cut_at_its_limit_keeps_the_messages_that_are_whole() ->
     assert any(a.finished for a, _ in cut)
     for a, b in cut:
         assert a.texts == b.texts[: len(a.texts)] if a.finished else len(a.texts) == 1
+
+
+def test_a_prompt_is_read_in_parts_of_at_most_128_tokens_with_a_look_at_stop_before_each() -> None:
+    long = models.chat(((False, "well " * 400), *models.CHAT[1:-1]))
+    model = models.tiny()
+    steps: list[str] = []
+    model.decoder.register_forward_pre_hook(
+        lambda _, __, given: steps.append(str(given["input_ids"].shape[1])), with_kwargs=True
+    )
+
+    def stop() -> bool:
+        steps.append("asked")
+        return False
+
+    Generator(model).reply(long, 2, seed=1, max_tokens=3, stop=stop)
+    taken = [(before, int(step)) for before, step in pairwise(steps) if step != "asked"]
+    assert all(before == "asked" and step <= 128 for before, step in taken)
+    assert len(taken) > 4

@@ -4,21 +4,23 @@ The cache of each dialog is kept: of a context that grew, only the new tokens ar
 on the seed and its index alone, never on the global random state, on the other candidates or on what was cached.
 """
 
-import copy
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from data.transcript import Transcript, split_reply
+from training.decode import Captured, Steppers, logits_of
 from training.encode import CONTEXT_TOKENS, Encoder
+from training.memory import Memories, Memory
 from training.model import LanguageModel
+from training.sampling import Rules, draw
 
-CHUNK = 256
+CHUNK = 128
 """Prompt tokens read between two looks at `stop`."""
+MEMORY_BYTES = 1 << 30
+"""Default bound of all kept caches: 25,000 tokens of the small model, 18,000 of a 7B one in bf16 with grouped heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +36,60 @@ class Candidate:
     tokens: int
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What the network has read of one dialog."""
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one chat asks for: `n` candidates for the owner's next turn. `stop` is asked before each forward step; once
+    it says yes, the chat's result is empty."""
 
-    ids: list[int] = field(default_factory=list)
-    cache: Any = None
+    transcript: Transcript
+    n: int
+    seed: int
+    dialog: int = 0
+    stop: Callable[[], bool] = lambda: False
 
 
 @dataclass(slots=True)
 class _Row:
     """One candidate while it is written."""
 
+    request: Request
     chance: torch.Generator
     ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
+    blank: bool = True
+    """Whether its last message has no word yet."""
     finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A chat that was read to the end of its prompt, with the logits [1, vocabulary] there."""
+
+    request: Request
+    memory: Memory
+    logits: Tensor
 
 
 class Generator:
     """Writes replies with one model. Not for several threads at once. Make a new one after changing the adapter."""
 
-    def __init__(self, model: LanguageModel, context_tokens: int = CONTEXT_TOKENS, memory_tokens: int = 16384) -> None:
-        """`context_tokens` is the longest prompt, `memory_tokens` how much all kept caches hold together."""
+    def __init__(
+        self,
+        model: LanguageModel,
+        context_tokens: int = CONTEXT_TOKENS,
+        memory_bytes: int = MEMORY_BYTES,
+        capture: Callable[[Captured], None] | None = None,
+    ) -> None:
+        """`context_tokens` is the longest prompt, `memory_bytes` how much all kept caches hold together; while replies
+        are written, each candidate has a copy besides. `capture`: see `Steppers`."""
         self._model = model
         self._encoder = Encoder(model.tokenizer)
         self._context_tokens = context_tokens
-        self._memory_tokens = memory_tokens
-        self._memories: OrderedDict[int, _Memory] = OrderedDict()
+        self._rules = Rules(self._encoder, model.tokenizer, model.head.weight.shape[0])
+        self._memories = Memories(memory_bytes)
+        self.steppers = Steppers(model, capture)
         self.read_tokens = 0
         """Prompt tokens that went through the network so far: what the caches save shows here."""
-        vocabulary = model.head.weight.shape[0]
-        self._never = torch.zeros(vocabulary, dtype=torch.bool)
-        self._never[[i for i in self._encoder.special if i < vocabulary]] = True
-        self._never[self._encoder.end] = False
 
     def reply(
         self,
@@ -83,139 +105,104 @@ class Generator:
     ) -> tuple[Candidate, ...]:
         """Up to `n` candidates for the owner's next turn, best first by nothing: in order of their index.
 
-        A candidate without any text is left out. `stop` is asked before each token; once it says yes, the result is
-        empty. Temperature 0 takes the likeliest token always.
+        A candidate without any text is left out. `stop` is asked before each forward step; once it says yes, the
+        result is empty. Temperature 0 takes the likeliest token always.
         """
-        asked = stop or (lambda: False)
-        prompt = self._encoder.prompt(transcript, self._context_tokens)
+        request = Request(transcript, n, seed, dialog, stop or (lambda: False))
+        (candidates,) = self.replies([request], max_tokens=max_tokens, temperature=temperature, top_p=top_p)
+        return candidates
+
+    def replies(
+        self, requests: Sequence[Request], *, max_tokens: int = 96, temperature: float = 0.8, top_p: float = 0.9
+    ) -> list[tuple[Candidate, ...]]:
+        """What `reply` gives for each of several chats, written side by side: the weights are read once for all.
+
+        Raises `ValueError` where two requests name the same dialog.
+        """
+        if len({request.dialog for request in requests}) < len(requests):
+            raise ValueError("two requests for one dialog")
+        written: dict[int, tuple[Candidate, ...]] = {}
         with torch.inference_mode():
-            logits = self._read(prompt, dialog, asked)
-            if logits is None:
-                return ()
-            cache = copy.deepcopy(self._memories[dialog].cache)
-            cache.batch_repeat_interleave(n)
-            rows = [_Row(torch.Generator().manual_seed((seed * 1_000_003 + index) % 2**63)) for index in range(n)]
-            if not self._write(rows, logits.expand(n, -1), cache, max_tokens, temperature, top_p, asked):
-                return ()
-        candidates = (self._candidate(row) for row in rows)
-        return tuple(candidate for candidate in candidates if candidate.texts)
+            read = [found for request in requests if (found := self._read(request))]
+            # A network that cannot go back cannot be padded either: it writes chat by chat.
+            batches = [read] if all(each.memory.rewinds for each in read) else [[each] for each in read]
+            for batch in batches:
+                if batch:
+                    written |= self._write(batch, max_tokens, temperature, top_p)
+            for each in read:
+                if each.memory.rewinds:
+                    self._memories.put(each.request.dialog, each.memory)
+        return [written.get(request.dialog, ()) for request in requests]
 
     def forget(self, dialog: int) -> None:
         """Drop what is kept of a dialog."""
-        self._memories.pop(dialog, None)
+        self._memories.forget(dialog)
 
-    def _read(self, prompt: tuple[int, ...], dialog: int, stop: Callable[[], bool]) -> Tensor | None:
-        """Bring the dialog's cache up to the prompt. Returns the logits after it [1, vocabulary], None if stopped."""
-        memory = self._memories.pop(dialog, None) or _Memory()
-        self._memories[dialog] = memory
+    def _read(self, request: Request) -> _Read | None:
+        """Bring the dialog's memory up to the prompt. None if stopped; what was read by then is kept."""
+        prompt = self._encoder.prompt(request.transcript, self._context_tokens)
+        memory = self._memories.take(request.dialog) or Memory(self._model.causal.config)
         # The last token is always read again: its logits are needed, and they are not kept.
-        same = min(_common(memory.ids, prompt), len(prompt) - 1)
-        if memory.cache is None or not _crop(memory, same):
-            memory.cache, memory.ids = self._empty_cache(), []
+        memory.rewind(min(memory.common(prompt), len(prompt) - 1))
         hidden: Tensor | None = None
         while len(memory.ids) < len(prompt):
-            if stop():
+            if request.stop():
+                if memory.rewinds:
+                    self._memories.put(request.dialog, memory)
                 return None
             part = list(prompt[len(memory.ids) : len(memory.ids) + CHUNK])
-            hidden = self._forward([part], memory.cache)
+            inputs = torch.tensor([part], device=self._model.device)
+            out = self._model.decoder(input_ids=inputs, past_key_values=memory.cache, use_cache=True)
+            hidden = out.last_hidden_state[:, -1]
             memory.ids += part
             self.read_tokens += len(part)
-        self._make_room(dialog)
         assert hidden is not None
-        return self._logits(hidden)
+        return _Read(request, memory, logits_of(self._model, hidden))
 
     def _write(
-        self,
-        rows: list[_Row],
-        logits: Tensor,
-        cache: Any,
-        max_tokens: int,
-        temperature: float,
-        top_p: float,
-        stop: Callable[[], bool],
-    ) -> bool:
-        """Fill the rows. Returns False if stopped."""
+        self, batch: Sequence[_Read], max_tokens: int, temperature: float, top_p: float
+    ) -> dict[int, tuple[Candidate, ...]]:
+        """The candidates of each chat of the batch by its dialog, without those that were stopped."""
+        rows = [_Row(each.request, _chance(each.request, index)) for each in batch for index in range(each.request.n)]
         writing = list(rows)
+        logits = torch.cat([each.logits.expand(each.request.n, -1) for each in batch])
+        stepper = self.steppers.begin([(each.memory, each.request.n) for each in batch], max_tokens)
+        stopped: set[int] = set()
         for place in range(max_tokens):
-            if stop():
-                return False
-            logprobs = logits.log_softmax(-1)
-            allowed = logits.masked_fill(self._never, -torch.inf)
-            if place == 0:
-                allowed[:, self._encoder.end] = -torch.inf  # a reply without a word is none
-            for index, row in enumerate(writing):
-                token = _draw(allowed[index], temperature, top_p, row.chance)
-                row.ids.append(token)
-                row.logprob += float(logprobs[index, token])
-                row.finished = token == self._encoder.end
-            kept = [index for index, row in enumerate(writing) if not row.finished]
-            if not kept:
+            stopped |= {
+                each.request.dialog for each in batch if each.request.dialog not in stopped and each.request.stop()
+            }
+            keep = [i for i, row in enumerate(writing) if not row.finished and row.request.dialog not in stopped]
+            if not keep:
                 break
-            if len(kept) < len(writing):
-                writing = [writing[index] for index in kept]
-                cache.batch_select_indices(torch.tensor(kept, device=self._model.device))
-            if place + 1 < max_tokens:
-                logits = self._logits(self._forward([[row.ids[-1]] for row in writing], cache))
-        return True
+            if len(keep) < len(writing):
+                writing = [writing[index] for index in keep]
+                logits = logits[keep]
+                stepper.keep(keep)
+            if place:
+                logits = stepper.step([row.ids[-1] for row in writing])
+            for row, scores, logprobs in zip(writing, logits, logits.log_softmax(-1), strict=True):
+                token = draw(self._rules.allowed(scores, row.blank), temperature, top_p, row.chance)
+                row.ids.append(token)
+                row.logprob += float(logprobs[token])
+                row.blank = self._rules.is_blank(token, row.blank)
+                row.finished = token == self._encoder.end
+        return {
+            each.request.dialog: tuple(
+                candidate for row in rows if row.request is each.request and (candidate := self._candidate(row)).texts
+            )
+            for each in batch
+            if each.request.dialog not in stopped
+        }
 
     def _candidate(self, row: _Row) -> Candidate:
         lines = self._encoder.decode(row.ids).rstrip("\ufffd").split("\n")
         whole = _messages(lines if row.finished else lines[:-1])
         return Candidate(whole or _messages(lines), row.logprob / max(1, len(row.ids)), bool(whole), len(row.ids))
 
-    def _forward(self, ids: list[list[int]], cache: Any) -> Tensor:
-        inputs = torch.tensor(ids, device=self._model.device)
-        hidden: Tensor = self._model.decoder(input_ids=inputs, past_key_values=cache, use_cache=True).last_hidden_state
-        return hidden[:, -1]
 
-    def _logits(self, hidden: Tensor) -> Tensor:
-        """In fp32 on the CPU, where sampling is the same on every machine."""
-        logits: Tensor = self._model.head(hidden)
-        return logits.float().cpu()
-
-    def _empty_cache(self) -> Any:
-        from transformers import DynamicCache
-
-        return DynamicCache(config=self._model.causal.config)
-
-    def _make_room(self, dialog: int) -> None:
-        while len(self._memories) > 1 and sum(len(m.ids) for m in self._memories.values()) > self._memory_tokens:
-            oldest = next(iter(self._memories))
-            if oldest == dialog:
-                return
-            del self._memories[oldest]
-
-
-def _common(before: list[int], now: tuple[int, ...]) -> int:
-    """Length of the longest common beginning."""
-    length = 0
-    for old, new in zip(before, now, strict=False):
-        if old != new:
-            break
-        length += 1
-    return length
-
-
-def _crop(memory: _Memory, length: int) -> bool:
-    """Forget all but the first `length` tokens. False where this kind of cache cannot."""
-    surplus = len(memory.ids) - length
-    if surplus:
-        try:
-            memory.cache.crop(-surplus)  # negative: how many tokens to drop
-        except (RuntimeError, NotImplementedError):  # a sliding window has already let go of what would be needed
-            return False
-        del memory.ids[length:]
-    return True
-
-
-def _draw(logits: Tensor, temperature: float, top_p: float, chance: torch.Generator) -> int:
-    """One token by nucleus sampling (Holtzman et al., 2020): the likeliest tokens that make up `top_p` together."""
-    if temperature <= 0:
-        return int(logits.argmax())
-    probabilities, order = (logits / temperature).softmax(-1).sort(descending=True)
-    before = probabilities.cumsum(-1) - probabilities
-    probabilities = probabilities.masked_fill(before >= top_p, 0.0)
-    return int(order[torch.multinomial(probabilities, 1, generator=chance)])
+def _chance(request: Request, index: int) -> torch.Generator:
+    return torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
 
 
 def _messages(lines: list[str]) -> tuple[str, ...]:

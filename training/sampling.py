@@ -1,0 +1,69 @@
+"""What may be written next, and which of it is: the rules of a reply as masks over the vocabulary, and the draw.
+
+A reply holds no control token but its end and no message without a word, so it cannot end, or begin a new message,
+before something was said.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.encode import Encoder
+
+_HEAD = 256
+"""The likeliest tokens are looked at first: a nucleus is rarely larger, and sorting a whole vocabulary takes longer
+than drawing from it."""
+
+
+class Rules:
+    """The masks for one tokenizer. A message that is `blank` has no word yet."""
+
+    def __init__(self, encoder: Encoder, tokenizer: Any, vocabulary: int) -> None:
+        texts = _texts(tokenizer)[:vocabulary]
+        self._end = encoder.end
+        lines = [text.split("\n") for text in texts]
+        self._breaks = [len(line) > 1 for line in lines]
+        self._ends_blank = [not line[-1].strip() for line in lines]
+        self._never = torch.zeros(vocabulary, dtype=torch.bool)
+        self._never[[i for i in encoder.special if i < vocabulary]] = True
+        # A network's vocabulary is often padded to a round number: rows that no text encodes to.
+        self._never[len(texts) :] = True
+        self._never[[i for i, line in enumerate(lines) if any(not inner.strip() for inner in line[1:-1])]] = True
+        self._never_blank = self._never.clone()
+        self._never_blank[[i for i, line in enumerate(lines) if len(line) > 1 and not line[0].strip()]] = True
+        self._never_blank[self._end] = True
+        self._never[self._end] = False
+
+    def allowed(self, logits: Tensor, blank: bool) -> Tensor:
+        """The logits [vocabulary] with what may not come now at minus infinity."""
+        return logits.masked_fill(self._never_blank if blank else self._never, -torch.inf)
+
+    def is_blank(self, token: int, blank: bool) -> bool:
+        """Whether the message is without a word after this token."""
+        return self._ends_blank[token] and (blank or self._breaks[token])
+
+
+@lru_cache(maxsize=2)
+def _texts(tokenizer: Any) -> list[str]:
+    every = [[i] for i in range(len(tokenizer))]
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        return [str(tokenizer.decode(each, clean_up_tokenization_spaces=False)) for each in every]
+    return list(backend.decode_batch(every, skip_special_tokens=True))
+
+
+def draw(logits: Tensor, temperature: float, top_p: float, chance: torch.Generator) -> int:
+    """One token of logits [vocabulary] by nucleus sampling (Holtzman et al., 2020): the likeliest tokens that make up
+    `top_p` together. Temperature 0 takes the likeliest always."""
+    if temperature <= 0:
+        return int(logits.argmax())
+    likely = (logits / temperature).softmax(-1)
+    probabilities, order = likely.topk(min(_HEAD, len(likely)))
+    if float(probabilities.sum()) < top_p:
+        probabilities, order = likely.sort(descending=True)
+    nucleus = order[probabilities.cumsum(-1) - probabilities < top_p]
+    # Chance belongs to the tokens, not to their ranks: of two that are equally likely, rounding decides which is first.
+    chosen = torch.zeros_like(likely).index_copy_(0, nucleus, likely[nucleus])
+    return int(torch.multinomial(chosen, 1, generator=chance))
