@@ -120,6 +120,19 @@ async def test_what_other_methods_answer_says_nothing_of_the_one_that_is_refused
     assert pace.rate == HARMLESS, "one answer in four seconds, and not four"
 
 
+async def test_a_method_that_was_not_slowed_down_takes_no_turn_of_the_one_that_was() -> None:
+    clock = Clock()
+    pace = clock.pace(50.0)
+    await pace.turn("history")
+    pace.refused(3, "history")
+    await pace.turn("history")
+    before = clock.moment
+    await pace.turn("profile")
+    assert clock.moment == before
+    await pace.turn("profile")
+    assert clock.moment >= before + 1
+
+
 async def test_the_ceiling_holds_whatever_the_server_bears() -> None:
     seconds, waits = await run(Bucket(1000.0, 1000, 3), 4.0, 400)
     assert waits == 0

@@ -67,7 +67,7 @@ class Asker:
         if self.takeout is not None and isinstance(request, functions.messages.GetHistoryRequest):
             request = functions.InvokeWithTakeoutRequest(self.takeout, request)
         while True:
-            await self.pace.turn()
+            await self.pace.turn(method)
             self.report.requests += 1
             try:
                 with _readable_errors_but_flood():
