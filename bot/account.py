@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from data.errors import ExitCode, UserError
 from data.telegram import Login, Owner, Server
 
 TEST_PORT = 443
+FIRST_YEAR = 2013
+"""Telegram is not older. A machine that believes otherwise has lost its clock, as some do without a battery."""
+CLOCK_FIX = "Set this machine's clock, best by NTP."
 
 
 def login_of(settings: Settings, session: Path) -> Login:
@@ -54,12 +58,20 @@ def server_of(settings: Settings) -> Server | None:
 async def logged_in(desk: Desk, *, updates: bool = False) -> AsyncIterator[tuple[Any, Owner]]:
     """A connected client of the owner, who must be the one the archive belongs to. Raises UserError (exit 4)."""
     login = login_of(desk.settings, desk.home.session)
+    demand_clock(desk.now)
     if not is_logged_in(desk):
         raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
     async with telegram.connect(login, updates=updates) as client:
         owner = await telegram.owner_of(client)
         claim(desk.archive, owner)
         yield client, owner
+
+
+def demand_clock(now: datetime) -> None:
+    """Raise UserError (exit 5) when this machine's clock cannot be right: records of consent, quiet hours and what
+    counts as new all go by it."""
+    if now.year < FIRST_YEAR:
+        raise UserError(f"It is {now.year} by this machine's clock.", CLOCK_FIX, ExitCode.PREFLIGHT)
 
 
 def is_logged_in(desk: Desk) -> bool:

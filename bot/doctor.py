@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import account
@@ -23,10 +22,8 @@ from training import base as bases
 
 NEEDED_BYTES = 2 << 30
 """Free space below which a training or a download is likely to fail."""
-EARLIEST_YEAR = 2024
 CLOCK_SECONDS = 30
 GPU_FIX = "Run nvidia-smi and mend the driver."
-CLOCK_FIX = "Set this machine's clock, best by NTP."
 TELEMETRY = ("HF_HUB_DISABLE_TELEMETRY", "DISABLE_TELEMETRY", "DO_NOT_TRACK")
 
 
@@ -111,8 +108,10 @@ def _server(desk: Desk) -> Check:
 
 def _clock(desk: Desk) -> Check:
     """Quiet hours, expiry and the order of messages go by this machine's clock."""
-    if datetime.now(UTC).year < EARLIEST_YEAR:
-        return Check("clock", False, f"it is {datetime.now(UTC):%Y} here", CLOCK_FIX)
+    try:
+        account.demand_clock(desk.now)
+    except UserError as error:
+        return Check("clock", False, error.message, error.hint)
     if desk.settings.api_id is None:
         return Check("clock", True, "not compared before the settings are there")
     try:
@@ -121,7 +120,7 @@ def _clock(desk: Desk) -> Check:
         return Check("clock", False, f"not compared: {error.message}", error.hint)
     near = abs(ahead) <= CLOCK_SECONDS
     way = "behind" if ahead > 0 else "ahead of"
-    return Check("clock", near, "right" if near else f"{abs(ahead)} s {way} the server's", CLOCK_FIX)
+    return Check("clock", near, "right" if near else f"{abs(ahead)} s {way} the server's", account.CLOCK_FIX)
 
 
 def _gpu(_desk: Desk) -> Check:
@@ -132,9 +131,7 @@ def _gpu(_desk: Desk) -> Check:
     query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
     asked = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
     names = "; ".join(asked.stdout.split("\n")).strip("; ")
-    return Check(
-        "gpu", asked.returncode == 0, names or "its driver does not answer", "Run nvidia-smi and mend the driver."
-    )
+    return Check("gpu", asked.returncode == 0, names or "its driver does not answer", GPU_FIX)
 
 
 def _disk(desk: Desk) -> Check:

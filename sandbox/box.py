@@ -41,6 +41,8 @@ class Post:
     album: int | None = None
     protected: bool = False
     pinned: bool = False
+    unsigned: bool = False
+    """It does not say who wrote it: an administrator of a group who stays unnamed."""
     ids: dict[int, int] = field(default_factory=dict)
     """Its message id in each box: box owner -> id."""
 

@@ -19,7 +19,8 @@ def message_of(view: "View", post: Post, message_id: int) -> Any:
     broadcast, group = town.is_broadcast(peer), peer < 0
     mine = post.sender == viewer and not broadcast
     # as on Telegram, the other side's private messages carry no sender: the chat says who it is
-    sender = view.peer(post.sender) if mine or (group and not broadcast) else None
+    signed = mine or (group and not broadcast and not post.unsigned)
+    sender = view.peer(post.sender) if signed else None
     common: dict[str, Any] = {
         "id": message_id,
         "peer_id": view.peer(peer),

@@ -2,18 +2,20 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from bot import doctor
+from bot import account, doctor
 from bot.demo.town import TownHall
 from bot.desk import Desk
 from bot.doctor import GPU_FIX, Check
 from bot.home import Home
 from bot.settings import ModelSettings, Settings, TelegramSettings
+from data.errors import ExitCode, UserError
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,29 @@ def test_a_clock_that_differs_from_the_servers_is_found(
     assert not check.ok
     assert words in check.detail
     assert "NTP" in check.fix
+
+
+class LongAgo(Desk):
+    """What a machine without a battery believes when it wakes up."""
+
+    @property
+    def now(self) -> datetime:
+        return datetime(1970, 1, 1, 0, 3, tzinfo=UTC)
+
+
+async def test_with_a_clock_of_before_telegram_nothing_is_asked_and_the_doctor_says_why(
+    tmp_path: Path, town: TownHall, server: TelegramSettings
+) -> None:
+    settings = Settings(home=tmp_path / "home", api_id=1, api_hash=SecretStr("s3cr3t"), telegram=server)
+    desk = LongAgo(settings, Home.at(tmp_path / "home"))
+    asked = len(town.sandbox.journal.requests)
+    with pytest.raises(UserError, match="1970") as told:
+        async with account.logged_in(desk):
+            pass
+    assert told.value.code is ExitCode.PREFLIGHT
+    assert len(town.sandbox.journal.requests) == asked
+    (clock,) = (check for check in doctor.examine(desk) if check.name == "clock")
+    assert (clock.ok, clock.fix) == (False, told.value.hint)
 
 
 def test_without_a_gpu_training_runs_on_the_cpu_and_with_one_it_is_named(

@@ -36,6 +36,7 @@ def login(
         from bot import account
 
         account.login_of(desk.settings, desk.home.session)  # what is missing is said before anything is locked
+        account.demand_clock(desk.now)
         with desk.home.holding_login("login"):
             owner, fresh = asyncio.run(_login(desk, phone))
             chats = sum(dialog.with_a_person for dialog in desk.archive.dialogs())

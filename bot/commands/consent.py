@@ -36,6 +36,7 @@ def grant(
     as_json: Json = False,
 ) -> None:
     """Record a consent. It is your own statement that you have it."""
+    from bot import account
     from bot.desk import Desk
     from data.message import Kind
     from data.transcript import Scope
@@ -52,6 +53,7 @@ def grant(
             ExitCode.USAGE,
         )
     with Desk.open() as desk:
+        account.demand_clock(desk.now)  # a record says when
         chosen = _chosen(desk, chats)
         if member or (wanted is Scope.CHAT and any(each.kind is Kind.GROUP for each in chosen)):
             _grant_member(desk, chosen, wanted, member, how or CHAT_HOW, as_json=as_json)
