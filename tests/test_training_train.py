@@ -17,7 +17,7 @@ from data.pauses import Pauses
 from data.transcript import Transcript
 from tests import training_models as models
 from training import adapter, packing, train
-from training.encode import Encoded, Encoder, Kind
+from training.encode import Encoder, Kind
 from training.loss import token_losses
 from training.model import LanguageModel
 from training.packing import MicroBatch
@@ -216,17 +216,6 @@ def test_lora_is_on_every_linear_layer_but_the_head(dataset: Path, tmp_path: Pat
     assert len(adapted) == 14
 
 
-def test_each_window_is_in_exactly_one_micro_batch_within_the_token_budget() -> None:
-    encoder = Encoder(models.tokenizer())
-    windows = [encoder.sample(sample, 4096) for sample in models.windows(20)]
-    for seed in (None, 1, 2):
-        batches = packing.micro_batches(windows, 400, seed)
-        assert sorted(map(id, (w for b in batches for w in b.windows))) == sorted(map(id, windows))
-        assert all(batch.width * len(batch.windows) <= 400 for batch in batches)
-    assert packing.micro_batches(windows, 400, 1) == packing.micro_batches(windows, 400, 1)
-    assert packing.micro_batches(windows, 400, 1) != packing.micro_batches(windows, 400, 2)
-
-
 def test_padding_and_neighbours_do_not_change_a_windows_losses() -> None:
     model, encoder = models.tiny(), Encoder(models.tokenizer())
     windows = [encoder.sample(sample, 4096) for sample in models.windows(4)]
@@ -260,20 +249,3 @@ def test_losses_equal_those_of_the_whole_models_logits() -> None:
     torch.testing.assert_close(losses.nll, expected)
     assert losses.kinds.tolist() == [window.kinds[i] for i in places]
     assert losses.of(Kind.TEXT)[1] + losses.of(Kind.FORMAT)[1] == window.loss_tokens
-
-
-def test_an_epoch_begins_with_windows_rich_in_own_words_and_still_holds_every_window() -> None:
-    """By a large margin on average, not always: the order is random."""
-
-    def batch(loss: int) -> packing.MicroBatch:
-        return packing.MicroBatch(
-            (Encoded((0,) * 100, (Kind.CONTEXT,) * (100 - loss) + (Kind.TEXT,) * loss, (0,) * 100, 1),)
-        )
-
-    batches = [batch(loss) for loss in range(1, 100)]
-    ordered = packing.rich_first(batches, seed=1)
-    assert sorted(each.loss_tokens for each in ordered) == list(range(1, 100))
-    first, last = ordered[:33], ordered[-33:]
-    assert sum(each.loss_tokens for each in first) > 1.5 * sum(each.loss_tokens for each in last)
-    assert [each.loss_tokens for each in ordered] != sorted(range(1, 100), reverse=True)
-    assert packing.rich_first(batches, seed=2) != ordered

@@ -1,18 +1,15 @@
-"""Windows into micro-batches: neighbours in length share a rectangle, so that almost nothing is padding.
+"""Windows into micro-batches: rows of at most so many tokens, filled best-fit, so that each row costs about the same.
 
-Attention is causal and the padding stands on the right, so it needs no mask and no window ever sees another one: the
-fast path of scaled dot-product attention serves on every device. A whole epoch is cut anew from its seed each time.
+Windows of a row lie one after another without padding (see `attention`). A whole epoch is packed anew from its seed
+each time, so that windows meet other windows in every epoch.
 """
 
 import random
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.encode import Encoded, Kind
-
-JITTER = 0.05
-"""How far, relative to its length, a window may stray from its place in the order of lengths: it changes who shares a
-micro-batch from epoch to epoch, for a few per cent of padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +19,8 @@ class MicroBatch:
     windows: tuple[Encoded, ...]
 
     @property
-    def width(self) -> int:
-        """Length of the longest window."""
-        return max(len(window.ids) for window in self.windows)
-
-    @property
     def tokens(self) -> int:
-        """Tokens of the windows, padding apart."""
+        """Tokens of the windows."""
         return sum(len(window.ids) for window in self.windows)
 
     @property
@@ -48,25 +40,41 @@ class MicroBatch:
         )
         return text + format_weight * (self.loss_tokens - text) - lighter
 
+    def halves(self) -> tuple["MicroBatch", ...]:
+        """The same windows as two micro-batches of about half the tokens; a single window stays alone."""
+        if len(self.windows) == 1:
+            return (self,)
+        parts: tuple[list[Encoded], list[Encoded]] = ([], [])
+        for window in sorted(self.windows, key=lambda window: -len(window.ids)):
+            min(parts, key=lambda part: sum(len(each.ids) for each in part)).append(window)
+        return tuple(MicroBatch(tuple(part)) for part in parts)
+
 
 def micro_batches(windows: Sequence[Encoded], tokens: int, seed: int | None = None) -> list[MicroBatch]:
-    """All windows, each once, in rectangles of at most `tokens` cells; a longer window gets one of its own.
+    """All windows, each once, in rows of at most `tokens` tokens; a longer window gets a row of its own.
 
-    With a seed the rectangles differ and come in random order; without one, shortest first.
+    Best fit: each window goes into the fullest row that still has room. With a seed the windows come in random order
+    and so do the rows; without one, the longest come first, which fills the rows a little better.
     """
     chance = random.Random(seed)
-    stray = JITTER if seed is not None else 0.0
-    order = sorted(windows, key=lambda window: len(window.ids) * (1 + chance.uniform(-stray, stray)))
-    batches: list[MicroBatch] = []
-    row: list[Encoded] = []
+    order = sorted(windows, key=lambda window: -len(window.ids))
+    if seed is not None:
+        chance.shuffle(order)
+    rows: list[list[Encoded]] = []
+    room: list[tuple[int, int]] = []
+    """Free tokens and index of each row that has any, in order."""
     for window in order:
-        width = max(len(other.ids) for other in [*row, window])
-        if row and width * (len(row) + 1) > tokens:
-            batches.append(MicroBatch(tuple(row)))
-            row = []
-        row.append(window)
-    if row:
-        batches.append(MicroBatch(tuple(row)))
+        length = len(window.ids)
+        place = bisect_left(room, (length, 0))
+        if place < len(room):
+            free, index = room.pop(place)
+            rows[index].append(window)
+        else:
+            free, index = tokens, len(rows)
+            rows.append([window])
+        if free > length:
+            insort(room, (free - length, index))
+    batches = [MicroBatch(tuple(row)) for row in rows]
     if seed is not None:
         chance.shuffle(batches)
     return batches

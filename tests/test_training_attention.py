@@ -1,0 +1,125 @@
+"""Several windows in one row: each is computed as if it were alone, whatever the architecture."""
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests import training_models as models
+from training import attention, model
+from training.loss import losses_of
+from training.model import LanguageModel
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "initializer_range": 0.3,
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+WINDOWS = [[5 + (7 * i + j) % 400 for j in range(length)] for i, length in enumerate((9, 40, 1, 23))]
+
+
+def network(family: str, **options: Any) -> LanguageModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        configured = {"Gemma3": "Gemma3Text"}.get(family, family)
+        config = getattr(transformers, f"{configured}Config")(**SHAPE | options)
+        causal = getattr(transformers, f"{family}ForCausalLM")(config)
+    causal.requires_grad_(False)
+    causal.eval()
+    return LanguageModel(models.tokenizer(), causal, model.identify(family, "", models.tokenizer(), causal))
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "way"),
+    [
+        ("Llama", {}, "documents"),
+        ("Qwen3", {}, "documents"),
+        ("Mistral", {"sliding_window": 8}, "documents"),
+        ("Gemma3", {"sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}, "documents"),
+        ("Gemma2", {"sliding_window": 8, "attn_logit_softcapping": 5.0}, "rectangle"),
+        ("Lfm2", {"layer_types": ["conv", "full_attention"], "block_auto_adjust_ff_dim": False}, "rectangle"),
+    ],
+)
+def test_each_window_has_the_hidden_states_it_has_alone(family: str, options: dict[str, Any], way: str) -> None:
+    """Among them a network that attends over its last tokens alone, one that caps scores, one that convolves."""
+    which = network(family, **options)
+    own = which.decoder.config._attn_implementation
+    together = attention.hidden_states(which, WINDOWS)
+    assert attention.way(which) == way
+    assert which.decoder.config._attn_implementation == own, "what generates replies is left as it was"
+    alone = torch.cat(
+        [which.decoder(input_ids=torch.tensor([w]), use_cache=False).last_hidden_state[0] for w in WINDOWS]
+    )
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_of_a_row_are_those_of_its_windows_alone() -> None:
+    which = models.tiny()
+    which.causal.get_input_embeddings().weight.requires_grad_(True)
+    found = []
+    for batches in ([WINDOWS], [[w] for w in WINDOWS]):
+        which.causal.zero_grad()
+        for batch in batches:
+            attention.hidden_states(which, batch).square().sum().backward()
+        found.append(which.causal.get_input_embeddings().weight.grad.clone())
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-4)
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most elements that any tensor had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for each in out if isinstance(out, tuple | list) else [out]:
+            if isinstance(each, torch.Tensor):
+                self.elements = max(self.elements, each.numel())
+        return out
+
+
+def test_no_mask_over_the_whole_row_is_made() -> None:
+    which = models.tiny()
+    windows = [list(range(5, 25))] * 200
+    attention.way(which)
+    with torch.no_grad(), Largest() as largest:
+        attention.hidden_states(which, windows)
+    assert largest.elements < (200 * 20) ** 2 / 10
+
+
+def test_losses_in_tiles_and_their_gradients_are_those_of_all_logits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    which = models.tiny()
+    monkeypatch.setattr("training.loss.TILE", 7)
+    hidden = torch.randn(40, 48)
+    targets = torch.arange(40)
+    weights = torch.linspace(0, 2, 40)
+    found = []
+    for trainable, whole in itertools.product((False, True), (False, True)):
+        which.head.weight.requires_grad_(trainable)
+        leaf = hidden.clone().requires_grad_()
+        if whole:
+            nll = torch.nn.functional.cross_entropy(which.head(leaf), targets, reduction="none")
+        else:
+            nll = losses_of(which.causal, which.head, leaf, targets)
+        (nll * weights).sum().backward()
+        found.append((nll.detach(), leaf.grad))
+    for nll, gradient in found[1:]:
+        torch.testing.assert_close(nll, found[0][0])
+        torch.testing.assert_close(gradient, found[0][1])
+
+
+def test_a_familys_own_changes_of_the_logits_are_in_the_loss() -> None:
+    for family, options in (("Gemma2", {"final_logit_softcapping": 3.0}), ("Granite", {"logits_scaling": 8.0})):
+        which = network(family, **options)
+        ids = torch.tensor([WINDOWS[1]])
+        with torch.no_grad():
+            logits = which.causal(input_ids=ids).logits[0, :-1]
+            hidden = which.decoder(input_ids=ids, use_cache=False).last_hidden_state[0, :-1]
+            found = losses_of(which.causal, which.head, hidden, ids[0, 1:])
+        expected = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none")
+        torch.testing.assert_close(found, expected)
