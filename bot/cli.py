@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from bot import show
-from bot.commands import account, chats, check, consent, history, importing, learning, privacy, review, twin
+from bot.commands import account, adapters, chats, check, consent, history, importing, learning, privacy, review, twin
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
 
@@ -66,7 +66,7 @@ app.command(rich_help_panel=LIVE)(review.review)
 app.command(rich_help_panel=LIVE)(twin.pause)
 app.command(rich_help_panel=LIVE)(twin.resume)
 app.command(rich_help_panel=LIVE)(twin.log)
-app.add_typer(learning.adapters_app, name="adapters", rich_help_panel=LIVE)
+app.add_typer(adapters.app, name="adapters", rich_help_panel=LIVE)
 app.command(rich_help_panel=YOURS)(privacy.forget)
 app.command(rich_help_panel=YOURS)(account.logout)
 app.command(rich_help_panel=YOURS)(privacy.wipe)

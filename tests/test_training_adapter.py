@@ -111,7 +111,7 @@ def test_a_forgotten_chat_makes_every_adapter_that_holds_it_stale(home: Path) ->
     newest = adapter.newest(home)
     assert newest is not None
     assert newest.card.name == "old"
-    adapter.remove(newest)
+    adapter.remove(newest.folder)
     assert adapter.newest(home) is None
 
 

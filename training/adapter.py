@@ -135,7 +135,7 @@ def check(adapter: Adapter, identity: "Identity") -> None:
         raise UserError(
             f"The adapter {card.name} does not fit this model: it was trained with another {' and '.join(differs)} "
             f"({card.base}, not {identity.base}).",
-            f"Set MODEL__BASE={card.base}, or train again.",
+            f"Set DOPPELGRAM_MODEL__BASE to {card.base} as it was then, or train again.",
             ExitCode.CONFIGURATION,
         )
 
@@ -198,10 +198,10 @@ def update(adapter: Adapter, **changes: Any) -> Adapter:
     return Adapter(adapter.folder, card)
 
 
-def remove(adapter: Adapter) -> None:
+def remove(folder: Path) -> None:
     """Delete an adapter, its card first, so that an interrupted removal leaves nothing that looks usable."""
-    (adapter.folder / CARD).unlink(missing_ok=True)
-    shutil.rmtree(adapter.folder)
+    (folder / CARD).unlink(missing_ok=True)
+    shutil.rmtree(folder)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -52,6 +52,12 @@ def find(base: str, cache: Path) -> Base:
     return _hub(base, cache)
 
 
+def name_of(base: str) -> str:
+    """What a base will be called, before it is found."""
+    folder = Path(base).expanduser()
+    return folder.resolve().name if base != SMOLLM2 and folder.is_dir() else base.partition("@")[0]
+
+
 def local(base: str, cache: Path) -> Path | None:
     """The folder of a base model that is on this disk already, as `find` would use it, else None.
 

@@ -2,12 +2,15 @@
 
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import ExitCode, UserError
 from training import base as bases
+
+if TYPE_CHECKING:
+    from training.adapter import Card
 
 Quantization = Literal["auto", "nf4", "none"]
 
@@ -65,12 +68,15 @@ def load(
     quantization: Quantization = "auto",
     threads: int | None = None,
     adapter: Path | None = None,
+    *,
+    as_stored: bool = False,
 ) -> LanguageModel:
     """Load a base model, and an adapter onto it.
 
     `base`: see `base.find`. `auto` is NF4 on CUDA and none on a CPU. Unquantised weights are fp32 on a CPU and bf16
-    on CUDA. `threads` is the number of CPU threads of the whole process. Raises `UserError`, exit code 3, where a
-    package or the model is missing, and where the adapter belongs to another base.
+    on CUDA, or with `as_stored` what they are on the disk, and then in the CPU's memory. `threads` is the number of
+    CPU threads of the whole process. Raises `UserError`, exit code 3, where a package or the model is missing, and
+    where the adapter belongs to another base.
     """
     try:
         import torch
@@ -83,9 +89,9 @@ def load(
         torch.set_num_threads(threads)
     found = bases.find(base, cache)
     bases.quiet()
-    cuda = torch.cuda.is_available()
+    cuda = torch.cuda.is_available() and not as_stored
     options: dict[str, Any] = {
-        "dtype": torch.bfloat16 if cuda else torch.float32,
+        "dtype": "auto" if as_stored else torch.bfloat16 if cuda else torch.float32,
         "attn_implementation": "sdpa",
         "use_safetensors": True,
         "trust_remote_code": False,
@@ -122,8 +128,29 @@ def load(
 
 def identify(base: str, revision: str, tokenizer: Any, causal: Any) -> Identity:
     """The identity of what was really loaded."""
-    vocabulary = "\n".join(f"{token}\0{index}" for token, index in sorted(tokenizer.get_vocab().items()))
-    return Identity(base, revision, _hash(tokenizer.chat_template), _hash(vocabulary), quantization_of(causal))
+    template, vocabulary = _hash(tokenizer.chat_template), _hash(_vocabulary(tokenizer))
+    return Identity(base, revision, template, vocabulary, quantization_of(causal))
+
+
+def identity_on_disk(base: str, cache: Path, card: "Card") -> Identity:
+    """The identity of a base that is on this disk, from its files, without loading its weights.
+
+    What need not be known, or cannot yet, since the base or the packages are not here, is taken from the card.
+    """
+    folder = bases.local(base, cache)
+    known = Identity(bases.name_of(base), card.revision, card.template, card.tokenizer, card.quantization)
+    if folder is None or known.base != card.base:
+        return known
+    try:
+        from transformers import AutoTokenizer
+
+        bases.quiet()
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    except (ImportError, OSError, ValueError):  # loading says what is wrong with it
+        return known
+    revision = bases.find(base, cache).revision
+    vocabulary, template = _vocabulary(tokenizer), tokenizer.chat_template or ""
+    return replace(known, revision=revision, template=_hash(template), tokenizer=_hash(vocabulary))
 
 
 def quantization_of(network: Any) -> str:
@@ -136,6 +163,10 @@ def quantization_of(network: Any) -> str:
         elif name == "Linear8bitLt":
             kinds.add("int8")
     return "+".join(sorted(kinds)) or "none"
+
+
+def _vocabulary(tokenizer: Any) -> str:
+    return "\n".join(f"{token}\0{index}" for token, index in sorted(tokenizer.get_vocab().items()))
 
 
 def _hash(text: str) -> str:

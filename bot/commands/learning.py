@@ -1,4 +1,4 @@
-"""train, evaluate, adapters: dataset -> adapter, and how good it is."""
+"""train and evaluate: dataset -> adapter, and how good it is."""
 
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bot.desk import Desk
     from training.train import TrainResult
 
-adapters_app = typer.Typer(help="The adapters on this machine.", no_args_is_help=True)
 SCORED = 80
 """Held-out windows that a comparison reads: enough for an interval, in about a minute on a CPU."""
 
@@ -28,16 +27,21 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Teach a base model how you write. Ctrl-C keeps what was learned; the same command goes on from there."""
+    from bot import chosen
     from bot.desk import Desk
 
     with Desk.open() as desk, desk.home.holding_training("train"):
         demand_consent(desk)  # said before a model is loaded
         report = _train(desk, base, minutes, epochs)
+        chosen.drop_stale_choice(desk)
+        report["speaks"] = chosen.name(desk)
     if as_json:
         show.data(report)
         return
     losses = report["why_none"] or f"Loss {report['loss_base']:.3f} -> {report['loss_adapter']:.3f}."
     show.say(f"{report['adapter']}: {report['steps']} steps in {report['seconds']:.0f} s. {losses}", "green")
+    if report["speaks"] != report["adapter"]:
+        show.say(f"{report['speaks']} goes on speaking. To change that: doppelgram adapters use {report['adapter']}")
     show.say("Next: doppelgram evaluate, or doppelgram try CHAT")
 
 
@@ -182,32 +186,3 @@ def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:
             f"{gain['value']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}]" if gain else report["own_gain"]["why_none"],
         ),
     ]
-
-
-@adapters_app.command("list")
-def list_adapters(as_json: Json = False) -> None:
-    """Every adapter, the oldest first, and which one speaks."""
-    from bot import chosen
-    from bot.desk import Desk
-    from training import adapter as adapters
-
-    with Desk.open() as desk:
-        speaks = chosen.name(desk)
-        rows: list[dict[str, object]] = [
-            {
-                "name": each.card.name,
-                "speaks": each.card.name == speaks,
-                "stale": each.card.stale,
-                "base": each.card.base,
-                "created_at": each.card.created_at,
-                "chats": len(each.card.chats),
-                "losses": dict(each.card.losses),
-            }
-            for each in adapters.every(desk.home.adapters)
-        ]
-    if as_json:
-        show.data(rows)
-    elif rows:
-        show.table(tuple(rows[0]), [list(row.values()) for row in rows])
-    else:
-        show.say("There is no adapter yet. Next: doppelgram train")
