@@ -95,7 +95,7 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     tokens = sum(
         len(encoded.ids)
         for name in samples.OWN_SPLITS
-        for encoded in encoder.samples(samples.read(folder, name), CONTEXT_TOKENS)
+        for encoded in encoder.samples(samples.each(folder, name), CONTEXT_TOKENS)
     )
     return _figures(built, time.perf_counter() - began, peak, tokens, card.turns / _own_turns(archive, card.pauses))
 

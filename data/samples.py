@@ -8,7 +8,7 @@ windows seen from the contacts' side, to tell "learned this person" from "learne
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -147,10 +147,16 @@ def read_card(folder: Path) -> DatasetCard:
 
 
 def read(folder: Path, split: str) -> list[Sample]:
-    """All samples of one split, oldest first."""
+    """All samples of one split, oldest first. Raises UserError where they cannot be read."""
+    return list(each(folder, split))
+
+
+def each(folder: Path, split: str) -> Iterator[Sample]:
+    """The same one by one, for those who need not hold all of them."""
     try:
         with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
-            return [Sample.from_json(line) for line in lines]
+            for line in lines:
+                yield Sample.from_json(line)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"The dataset's {split} part cannot be read.", "Run: doppelgram build") from error
 

@@ -208,7 +208,7 @@ def render(transcript: Transcript) -> tuple[Block, ...]:
                 blocks.append(Block(Role.USER, (Piece(_mark(turn) or START_MARK, said=False),)))
             blocks.append(Block(Role.ASSISTANT, _pieces(turn), index))
         else:
-            mark = (Piece(f"{_mark(turn)}\n", said=False),) if _mark(turn) else ()
+            mark = (Piece(f"{_mark(turn)}\n", said=False),) if turn.gap else ()
             tag = (Piece(f"<@{turn.speaker}> ", said=False),) if turn.speaker else ()
             pieces = mark + tag + _pieces(turn)
             if blocks[-1].role is Role.USER:

@@ -337,3 +337,14 @@ def test_a_sample_survives_its_line_of_json_whatever_is_said(said: list[tuple[bo
     assert "\n" not in line
     assert json.loads(line)["dialog"] == ANN
     assert Sample.from_json(line) == sample
+
+
+def test_a_damaged_part_is_said_in_words_however_it_is_read(archive: Archive, tmp_path: Path) -> None:
+    say(archive, ANN, 60)
+    agree(archive, ANN)
+    build(archive, tmp_path)
+    path = tmp_path / "train.jsonl"
+    path.write_text(path.read_text()[:-20])
+    for read in (samples.read, lambda *part: list(samples.each(*part))):
+        with pytest.raises(UserError, match="train part cannot be read"):
+            read(tmp_path, "train")

@@ -109,11 +109,14 @@ class Encoder:
     def samples(self, samples: Iterable[Sample], max_tokens: int) -> Iterator[Encoded]:
         """Many windows, as `sample` encodes each. The tokenizer is given many texts at a time, and each text once:
         neighbouring windows share their context, and people repeat themselves."""
-        rest = iter(samples)
+        rest, known = iter(samples), dict[str, list[int]]()
         while some := list(islice(rest, _AT_ONCE)):
             rendered = [transcripts.render(sample.transcript) for sample in some]
-            texts = list({piece.text for blocks in rendered for block in blocks for piece in block.pieces})
-            self._known = dict(zip(texts, self._encoded(texts), strict=True))
+            texts = {piece.text for blocks in rendered for block in blocks for piece in block.pieces}
+            new = list(texts - known.keys())
+            known = {text: known[text] for text in texts & known.keys()}
+            known |= zip(new, self._encoded(new), strict=True)
+            self._known = known
             try:
                 yield from [self._fitting(*each, max_tokens) for each in zip(some, rendered, strict=True)]
             finally:

@@ -201,7 +201,7 @@ class _NotANumberError(Exception):
 
 def _encode(model: LanguageModel, dataset: Path, options: TrainOptions) -> list[Encoded]:
     encoder = Encoder(model.tokenizer)
-    encoded = encoder.samples(samples.read(dataset, "train"), options.window_tokens)
+    encoded = encoder.samples(samples.each(dataset, "train"), options.window_tokens)
     windows = [window for window in encoded if window.loss_tokens]
     if not windows:
         raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
