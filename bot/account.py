@@ -1,18 +1,19 @@
 """The owner's login as the verbs use it: which server, which account, and whose archive this is."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bot.desk import Desk
+from bot.progress import Shown
 from bot.settings import Settings
 from data import telegram
 from data.archive import Archive
 from data.errors import ExitCode, UserError
-from data.telegram import Login, Owner, Server
+from data.telegram import Client, Login, Owner, Server
 
 TEST_PORT = 443
 FIRST_YEAR = 2013
@@ -99,3 +100,28 @@ def claim(archive: Archive, owner: Owner) -> None:
 async def refresh(desk: Desk, client: Any) -> None:
     """Bring the list of chats up to date."""
     desk.archive.save_dialogs(await telegram.dialogs_of(client))
+
+
+async def refreshed(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
+    """`chats --refresh`."""
+    await refresh(desk, client)
+    return {}
+
+
+async def end(desk: Desk) -> dict[str, Any]:
+    """`logout`: connect and leave. A login that the server had ended already is simply removed."""
+    try:
+        async with telegram.connect(login_of(desk.settings, desk.home.session)) as client:
+            await telegram.owner_of(client)
+            await leave(desk, client)
+    except UserError as error:
+        if error.code is not ExitCode.NOT_LOGGED_IN:
+            raise
+    desk.home.session.unlink(missing_ok=True)
+    return {}
+
+
+async def leave(desk: Desk, client: Client) -> None:
+    """End the login on the server, then remove its file."""
+    await telegram.log_out(client)
+    desk.home.session.unlink(missing_ok=True)

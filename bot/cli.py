@@ -5,7 +5,6 @@ Standard output is data, standard error is talk. An expected failure is one sent
 answers at once; a verb imports what it needs when it runs.
 """
 
-import errno
 import os
 import sqlite3
 import sys
@@ -14,12 +13,11 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from bot import show
+from bot import disk, show
 from bot.commands import account, adapters, chats, check, consent, history, importing, learning, privacy, review, twin
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 STOPPED = "Stopped. Run the same command to go on."
 
 VERBS = (
@@ -108,7 +106,7 @@ def main() -> None:
             _stopped()
         raise
     except (OSError, sqlite3.Error) as error:
-        told = _disk(error)
+        told = disk.explain(error)
         if told is None:
             raise
         sys.exit(_fail(told, as_json))
@@ -122,16 +120,3 @@ def _fail(error: UserError, as_json: bool) -> int:
 def _stopped() -> int:
     show.say(STOPPED)
     return ExitCode.INTERRUPTED
-
-
-def _disk(error: OSError | sqlite3.Error) -> UserError | None:
-    """A full disk, and a store that is damaged or held; None for what is a bug."""
-    full = isinstance(error, OSError) and error.errno in FULL
-    said = str(error)
-    if full or "disk is full" in said or "disk I/O error" in said:
-        return UserError("The disk is full.", "Free some space and run the same command again: nothing is lost.")
-    if isinstance(error, sqlite3.OperationalError) and "locked" in said:
-        return UserError("Another command is writing to the same file.", "Run it again in a moment.")
-    if isinstance(error, sqlite3.DatabaseError) and ("malformed" in said or "not a database" in said):
-        return UserError("A file in the home folder is damaged.", "Run: doppelgram doctor")
-    return None

@@ -27,7 +27,14 @@ class Desk:
     def open(cls) -> "Iterator[Desk]":
         """Read the settings and find the home folder. Raises UserError (exit 3)."""
         settings = knobs.read()
-        desk = cls(settings, Home.at(settings.home))
+        with cls.at(settings, Home.at(settings.home)) as desk:
+            yield desk
+
+    @classmethod
+    @contextmanager
+    def at(cls, settings: knobs.Settings, home: Home) -> "Iterator[Desk]":
+        """A desk with stores of its own over a home folder."""
+        desk = cls(settings, home)
         try:
             yield desk
         finally:

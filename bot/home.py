@@ -129,14 +129,19 @@ class Home:
 
     def is_held(self) -> bool:
         """Whether some process is using the login now."""
+        return self.holder() is not None
+
+    def holder(self) -> str | None:
+        """The command that is using the login now, such as `doppelgram run`; None if nobody is."""
         try:
             with (self.path / "login.lock").open(encoding="utf-8") as file:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return file.read().strip() or "another command"
         except FileNotFoundError:
-            return False
-        except BlockingIOError:
-            return True
-        return False
+            pass
+        return None
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:

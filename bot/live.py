@@ -35,7 +35,7 @@ PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteRea
 @dataclass(slots=True)
 class Live:
     """One running client. `commands` gets what the owner types into Saved Messages; `demand_fit` raises UserError once
-    the adapter that speaks may no longer be used."""
+    the adapter that speaks may no longer be used; `errands` does what other processes ask for."""
 
     client: Client
     twin: Twin
@@ -43,6 +43,7 @@ class Live:
     pace: Pace
     commands: SavedMessages
     demand_fit: Callable[[], None]
+    errands: Callable[[], Awaitable[None]]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
     _reconnections: int = 0
@@ -60,6 +61,7 @@ class Live:
                 self._looking(self.twin.step),
                 self._looking(self._deliver, first=self.twin.outbox.recover),
                 self._looking(self._tell),
+                self._looking(self.errands),
                 self._watch_switches(),
                 stop.wait(),
             )

@@ -50,6 +50,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "what a suggestion answers",
         "ALTER TABLE suggestions ADD COLUMN answers TEXT NOT NULL DEFAULT '{}'",
     ),
+    (
+        "errands",
+        "CREATE TABLE errands (id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, arguments TEXT NOT NULL,"
+        " state TEXT NOT NULL, result TEXT)",
+    ),
 )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -55,11 +56,34 @@ def bar(name: str) -> Iterator[Bar]:
         yield Bar(name, shown, shown.add_task(name, total=1.0, words=""))
 
 
+class Shown(Protocol):
+    """Wherever it is shown how far a long work is."""
+
+    def at(self, share: float, words: str) -> None:
+        """Show this share, 0..1, and these words."""
+
+    def note(self, words: str) -> None:
+        """A line that stays."""
+
+
+class _Silence:
+    def at(self, share: float, words: str) -> None:
+        """Nothing to show."""
+
+    def note(self, words: str) -> None:
+        """Nothing to show."""
+
+
+def silent() -> Shown:
+    """Nowhere: nobody watches."""
+    return _Silence()
+
+
 @dataclass(slots=True)
 class PullWatcher:
     """`data.pull.Audience` on a bar: how many chats are done, and the messages seen so far."""
 
-    bar: Bar
+    bar: Shown
     chats: int = 0
     _done: int = 0
     _messages: int = 0

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot import chosen
 from bot.control import Control, SavedMessages
+from bot.desk import Desk
 from bot.drafts import Drafts
 from bot.echoes import Emit
 from bot.gate import Gate
@@ -18,6 +19,7 @@ from bot.listening import Listening
 from bot.live import Live
 from bot.livedb import LiveDb
 from bot.notices import Notices
+from bot.online import Clerk
 from bot.outbox import Outbox
 from bot.policy import Policy
 from bot.respond import Responder
@@ -86,7 +88,11 @@ async def run(
             commands = SavedMessages(client, control, lambda: _status(twin), now)
             pace = Pace(settings.pull.requests_per_second)
             fit = partial(chosen.demand_fit, adapter, archive)
-            await Live(client, twin, owner, pace, commands, fit).run(stop)
+            with Desk.at(settings, home) as desk:
+                clerk = Clerk(desk, client, stop)
+                clerk.errands.clear()
+                await Live(client, twin, owner, pace, commands, fit, clerk.step).run(stop)
+                await clerk.leave()
     finally:
         live.close()
 

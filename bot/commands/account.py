@@ -104,30 +104,14 @@ def _show_qr(url: str) -> None:
 
 def logout(as_json: Json = False) -> None:
     """End the login, on Telegram's side too. What was pulled stays here."""
-    from bot import account
+    from bot import account, online
     from bot.desk import Desk
 
     with Desk.open() as desk:
         if not account.is_logged_in(desk):
             raise UserError("You are not logged in.", "Nothing to do.", ExitCode.NOT_LOGGED_IN)
-        with desk.home.holding_login("logout"):
-            asyncio.run(end_login(desk))
+        online.done(desk, online.LOGOUT)
     if as_json:
         show.data({"logged_in": False})
     else:
         show.say("Logged out, here and on Telegram's side. Messages and adapters are still here.", "green")
-
-
-async def end_login(desk: "Desk") -> None:
-    """Log out on the server, then remove the login file. One that the server had ended already is simply removed."""
-    from bot import account
-    from data import telegram
-
-    try:
-        async with telegram.connect(account.login_of(desk.settings, desk.home.session)) as client:
-            await telegram.owner_of(client)
-            await telegram.log_out(client)
-    except UserError as error:
-        if error.code is not ExitCode.NOT_LOGGED_IN:
-            raise
-    desk.home.session.unlink(missing_ok=True)

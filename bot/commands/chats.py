@@ -25,12 +25,12 @@ def chats(context: typer.Context, refresh: Refresh = False, as_json: Json = Fals
 @app.command("list")
 def list_chats(refresh: Refresh = False, as_json: Json = False) -> None:
     """List them, the most recent first."""
-    from bot import account
+    from bot import account, online
     from bot.desk import Desk
 
     with Desk.open() as desk:
         if refresh or (not desk.archive.dialogs() and account.is_logged_in(desk)):
-            _refresh(desk)
+            online.done(desk, "chats --refresh")
         rows = rows_of(desk)
     if as_json:
         show.data(rows)
@@ -40,19 +40,6 @@ def list_chats(refresh: Refresh = False, as_json: Json = False) -> None:
         return
     columns = ("id", "title", "kind", "mode", "consent", "messages", "last_at")
     show.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
-
-
-def _refresh(desk: "Desk") -> None:
-    import asyncio
-
-    from bot import account
-
-    async def ask() -> None:
-        async with account.logged_in(desk) as (client, _):
-            await account.refresh(desk, client)
-
-    with desk.home.holding_login("chats --refresh"):
-        asyncio.run(ask())
 
 
 def rows_of(desk: "Desk") -> list[dict[str, object]]:

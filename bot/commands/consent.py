@@ -1,6 +1,5 @@
 """consent ask, grant, revoke, list: who allowed what."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Who allowed what: without a record nothing is pulled or learned.", no_args_is_help=True)
 OWN_HOW = "only the owner's own words are kept"
-LOOKED_AT = 100
-"""Messages of a chat that tell which language the owner writes there."""
 CHAT_HOW = "the owner states that the other person agreed"
 
 
@@ -195,42 +192,19 @@ def ask_for(
     as_json: Json = False,
 ) -> None:
     """Put a request into that chat's input box, in every Telegram app: you read it, change it and send it yourself."""
-    from bot import request
+    from bot import online, request
     from bot.desk import Desk
 
     if language and language not in request.LANGUAGES:
         known = ", ".join(request.LANGUAGES)
         raise UserError(f"There is no request in {language} yet.", f"Choose one of {known}.", ExitCode.USAGE)
-    with Desk.open() as desk, desk.home.holding_login("consent ask"):
-        dialog, spoken = asyncio.run(_ask_for(desk, chat, language))
+    with Desk.open() as desk:
+        asked = online.done(desk, "consent ask", {"chat": chat, "language": language})
     if as_json:
-        show.data({"id": dialog.id, "title": dialog.title, "language": spoken, "text": request.text_in(spoken)})
+        show.data(asked)
         return
-    show.say(f"It waits in the input box of {show.plain(dialog.title)}. Nothing is sent until you do.", "green")
-    show.say(f'When they have agreed: doppelgram consent grant {dialog.id} --scope chat --how "..."')
-
-
-async def _ask_for(desk: "Desk", name: str, language: str | None) -> "tuple[Dialog, str]":
-    from bot import account, request
-    from bot.chats import find
-    from data.telegram import readable_errors
-
-    async with account.logged_in(desk) as (client, _):
-        await account.refresh(desk, client)
-        dialog = find(desk.archive, name)
-        if not dialog.with_a_person:
-            raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only people can be asked.")
-        with readable_errors():
-            box = await client.get_drafts(dialog.id)
-            if not box.is_empty:
-                raise UserError(
-                    f"Something is already written in the input box of {dialog.title}.", "Send or clear it first."
-                )
-            # Only to tell the language: nothing of a chat without a consent is kept.
-            own = [each.message or "" async for each in client.iter_messages(dialog.id, LOOKED_AT) if each.out]
-            spoken = language or request.language_of(own)
-            await box.set_message(request.text_in(spoken))
-    return dialog, spoken
+    show.say(f"It waits in the input box of {show.plain(asked['title'])}. Nothing is sent until you do.", "green")
+    show.say(f'When they have agreed: doppelgram consent grant {asked["id"]} --scope chat --how "..."')
 
 
 @app.command("list")

@@ -1,9 +1,7 @@
 """pull and build: history -> archive -> dataset."""
 
-import asyncio
-from contextlib import nullcontext
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,15 +9,11 @@ from bot import show
 from bot.commands.options import Chats, Json
 from data.errors import ExitCode, UserError
 
-FOLDER = "folder:"
-"""What stands before the name of a folder of the owner's."""
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bot.desk import Desk
     from data.message import Dialog
-    from data.pull import Account, Pulled
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English, where no tokenizer is at hand."""
@@ -38,7 +32,7 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Bring history into the archive: all of it the first time, then what is new. Stop it whenever you like."""
-    from bot import account
+    from bot import account, online, pulling
     from bot.desk import Desk
 
     if bool(chats) == every:
@@ -47,9 +41,9 @@ def pull(
         start = _day(since, desk) if since else None
         account.login_of(desk.settings, desk.home.session)
         for known in _known(desk, chats or []):
-            _demand_consent(desk, known)  # before any connection: this needs no network to be said
-        with desk.home.holding_login("pull"):
-            report = asyncio.run(_pull(desk, chats or [], start, dry_run=dry_run, takeout=takeout))
+            pulling.demand_consent(desk, known)  # before any connection: this needs no network to be said
+        wanted = {"chats": chats or [], "since": start, "dry_run": dry_run, "takeout": takeout}
+        report = online.done(desk, "pull", wanted)
     if as_json:
         show.data(report)
     elif dry_run:
@@ -70,9 +64,11 @@ def pull(
         show.say("Next: doppelgram build")
 
 
-def _day(text: str, desk: "Desk") -> datetime:
+def _day(text: str, desk: "Desk") -> str:
+    """The moment, as ISO, when that day begins for the owner."""
     try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), desk.zone).astimezone(UTC)
+        begins = datetime.combine(date.fromisoformat(text), datetime.min.time(), desk.zone)
+        return begins.astimezone(UTC).isoformat()
     except ValueError:
         raise UserError(f"--since {text} is not a date.", "Write it as 2024-01-31.", ExitCode.USAGE) from None
 
@@ -83,79 +79,6 @@ def _known(desk: "Desk", names: list[str]) -> "list[Dialog]":
 
     dialogs = desk.archive.dialogs()
     return [found[0] for name in names if len(found := candidates(dialogs, name)) == 1]
-
-
-def _demand_consent(desk: "Desk", dialog: "Dialog") -> None:
-    from data.consent import Ledger
-
-    if not dialog.may_be_kept and not dialog.protected:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes are.")
-    Ledger(desk.archive).demand(dialog)
-
-
-async def _pull(
-    desk: "Desk", names: list[str], since: datetime | None, *, dry_run: bool, takeout: bool
-) -> dict[str, Any]:
-    from bot import account, progress
-    from data.pull import Account, Pace
-
-    async with account.logged_in(desk) as (client, _):
-        began = asyncio.get_running_loop().time()
-        with progress.bar("pull") as bar:
-            watcher = progress.PullWatcher(bar)
-            pull = Account(client, desk.archive, watcher, Pace(desk.settings.pull.requests_per_second), since)
-            await pull.look()
-            chosen, others = await _chosen(desk, pull, names)
-            if dry_run:
-                rows = [{"id": dialog.id, "title": dialog.title} for dialog in (*chosen, *others)]
-                skipped = pull.report.skipped_without_consent
-                return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
-            if not chosen and not others and not names:
-                raise UserError(
-                    "No chat has a consent on record, so nothing is pulled.",
-                    "Your own words alone: doppelgram consent grant --all --scope own",
-                    ExitCode.CONSENT,
-                )
-            watcher.chats = len(chosen) + len(others)
-            async with pull.takeout() if takeout else nullcontext():
-                await pull.bring(chosen, others)
-        return _report(pull.report, asyncio.get_running_loop().time() - began)
-
-
-async def _chosen(desk: "Desk", pull: "Account", names: list[str]) -> "tuple[list[Dialog], list[Dialog]]":
-    """The chats that were named, each of which must have a consent, and those that came with a folder or with all."""
-    from bot.chats import find, whole
-
-    named = [
-        found
-        for name in names
-        if not name.startswith(FOLDER)
-        for found in whole(desk.archive, find(desk.archive, name))
-    ]
-    for dialog in named:
-        _demand_consent(desk, dialog)
-    crowd = [dialog for name in names if name.startswith(FOLDER) for dialog in await pull.folder(name[len(FOLDER) :])]
-    if not names:
-        crowd = desk.archive.dialogs()
-    chosen = {dialog.id: dialog for dialog in named}
-    others = {dialog.id: dialog for dialog in crowd if dialog.id not in chosen}
-    return list(chosen.values()), pull.allowed(others.values())
-
-
-def _report(pulled: "Pulled", seconds: float) -> dict[str, Any]:
-    return {
-        "chats": pulled.chats,
-        "skipped_without_consent": pulled.skipped_without_consent,
-        "new": pulled.new,
-        "edited": pulled.edited,
-        "deleted": pulled.deleted,
-        "seconds": round(seconds, 3),
-        "messages_per_second": round(pulled.new / seconds, 1) if seconds else 0.0,
-        "requests": pulled.requests,
-        "flood_waits": pulled.flood_waits,
-        "excluded": dict(pulled.excluded),
-        "older_edits_not_checked": pulled.older_edits_not_checked,
-    }
 
 
 def build(

@@ -72,10 +72,8 @@ def _end_login(desk: "Desk") -> bool | None:
 
     if not account.is_logged_in(desk):
         return None
-    from bot.commands.account import end_login
-
     try:
-        asyncio.run(end_login(desk))
+        asyncio.run(account.end(desk))
     except UserError:
         return False
     return True
