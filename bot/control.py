@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from bot.clocks import Clocks
 from bot.livedb import LiveDb
 
 if TYPE_CHECKING:  # `doppelgram pause` must not wait two seconds for Telethon
@@ -70,7 +71,7 @@ class SavedMessages:
     client: "TelegramClient"
     control: Control
     status: Callable[[], str]
-    now: Callable[[], datetime]
+    clocks: Clocks
 
     async def __call__(self, message: Any) -> None:
         """Obey one message that has just been typed; anything but a command is left alone. A pause is obeyed whatever
@@ -86,7 +87,7 @@ class SavedMessages:
         typed = [(message, words) for message in messages if (words := _words(message)) is not None]
         for index, (message, words) in enumerate(typed):
             if words[:1] == ["pause"]:
-                ignored = message.date + SECOND <= self.control.resumed_at
+                ignored = self.clocks.here(message.date) + SECOND <= self.control.resumed_at
                 ignored = ignored or any(later[:1] == ["resume"] for _, later in typed[index + 1 :])
             else:
                 ignored = self._late(message)
@@ -94,11 +95,11 @@ class SavedMessages:
                 await self._obey(message, words)
 
     def _late(self, message: Any) -> bool:
-        return bool(self.now() - message.date > LATE)
+        return bool(self.clocks.age(message.date) > LATE)
 
     async def _obey(self, message: Any, words: list[str]) -> None:
         with self.control.obeying(message.id) as fresh:
-            answer = self._answer(words, message.date if self._late(message) else self.now()) if fresh else None
+            answer = self._answer(words, self.clocks.here(message.date)) if fresh else None
         if answer:
             await self.client.edit_message(message, answer)
 
@@ -111,7 +112,7 @@ class SavedMessages:
                 self.control.pause(typed_at + length)
                 return f"Twin paused for {span}."
             case ["resume"]:
-                self.control.resume(self.now())
+                self.control.resume(self.clocks.now())
                 return "Twin running."
             case [] | ["status"]:
                 return self.status()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from bot.bubbles import Bubble, Bubbles
+from bot.clocks import Clocks
 from data.archive import Archive
 from data.message import Message
 
@@ -25,8 +26,7 @@ class Echoes:
     bubbles: Bubbles
     archive: Archive
     emit: Emit
-    ahead: timedelta = timedelta(0)
-    """The server's clock against ours."""
+    clocks: Clocks
     _in_flight: Bubble | None = field(default=None, init=False)
     _undecided: list[Message] = field(default_factory=list, init=False)
 
@@ -62,7 +62,7 @@ class Echoes:
     def apart(self, bubble: Bubble, message: Message) -> timedelta:
         """The time between a send and a message."""
         attempted = datetime.fromtimestamp(bubble.attempted_at or 0, UTC)
-        return abs(message.sent_at - self.ahead - attempted)
+        return abs(self.clocks.here(message.sent_at) - attempted)
 
     def sent(self, bubble_id: int, message_id: int) -> None:
         """Note a delivery, and that this message is the twin's, so that it is neither the owner answering nor a

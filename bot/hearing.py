@@ -42,7 +42,7 @@ class Hearing:
             if not self.inbox.add(message.dialog_id, message.id, message.text, self.now()):
                 return
             self.notices.look(message.dialog_id, message.id, message.said)
-            if self.now() - message.sent_at > self.expire:  # an update, or a reading, brought it late
+            if self.outbox.clocks.age(message.sent_at) > self.expire:  # an update, or a reading, brought it late
                 self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
         self.writing.outdate(message.dialog_id)
         self.emit("incoming", dialog=message.dialog_id, message=message.id)

@@ -4,10 +4,10 @@ It listens to a living person, in a chat with consent for both sides, that its o
 all of that was so is history: it is read as context and never answered, however it comes to us.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
+from bot.clocks import Clocks
 from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
 from data.archive import Archive
@@ -26,7 +26,7 @@ class Listening:
     live: LiveDb
     archive: Archive
     policy: Policy
-    now: Callable[[], datetime]
+    clocks: Clocks
 
     def to(self, dialog_id: int) -> bool:
         """Whether the twin listens to this chat now."""
@@ -35,7 +35,7 @@ class Listening:
     def dialogs(self) -> list[Dialog]:
         """The chats it listens to now."""
         active = Ledger(self.archive).active()
-        listed = [self.archive.dialog(dialog_id) for dialog_id in self.policy.modes(self.now())]
+        listed = [self.archive.dialog(dialog_id) for dialog_id in self.policy.modes(self.clocks.now())]
         return [dialog for dialog in listed if dialog and self._allowed(dialog, active.get(dialog.id))]
 
     def _allowed(self, dialog: Dialog | None, consent: Consent | None) -> bool:
@@ -44,7 +44,7 @@ class Listening:
             and dialog.with_a_person
             and consent is not None
             and consent.scope is Scope.CHAT
-            and self.policy.mode(dialog.id, self.now()) is not Mode.OFF
+            and self.policy.mode(dialog.id, self.clocks.now()) is not Mode.OFF
         )
 
     # --- since when
@@ -61,7 +61,7 @@ class Listening:
         """Note where history ends, from the newest messages of the chat as they stand now. Telegram's times are whole
         seconds: what came within the same one is history too, because answering it could be wrong."""
         moment = self._moment(dialog_id)
-        before = [message.id for message in there if message.sent_at.timestamp() <= moment]
+        before = [message.id for message in there if self.clocks.here(message.sent_at).timestamp() <= moment]
         since = max([self.policy.listed(dialog_id).after_id, *before])
         self.live.db.execute("REPLACE INTO watched VALUES (?, ?, ?)", (dialog_id, since, moment))
 

@@ -27,6 +27,8 @@ LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
 RECONCILE = 180.0
 """Seconds between two readings of recent history."""
+JUMP = 10.0
+"""Seconds by which our clock may jump before it is compared with the server's anew."""
 Hear = Callable[[Message], None]
 PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, errors.ServerError)
 """What a network does; the next look tries again."""
@@ -195,22 +197,29 @@ class Live:
     async def _reconciling(self) -> None:
         """Read Saved Messages and recent history of the listed chats at the start, of a newly listed one at once, of
         all now and then."""
-        last = float("-inf")
+        last, offset = float("-inf"), self._offset()
         clock = asyncio.get_running_loop().time
         while True:
             reconnections = self.client.reconnections
-            if clock() - last >= RECONCILE or reconnections != self._reconnections:
+            jumped = abs(self._offset() - offset) > JUMP
+            if jumped or clock() - last >= RECONCILE or reconnections != self._reconnections:
                 self._watched.clear()
                 # A pause typed while we were away comes before everything that could still be sent.
-                if not await self._reading(self.commands.catch_up()):
+                if not (
+                    await self._reading(self.twin.outbox.tell_time()) and await self._reading(self.commands.catch_up())
+                ):
                     continue
-                last, self._reconnections = clock(), reconnections
+                last, self._reconnections, offset = clock(), reconnections, self._offset()
             dialogs = self.twin.listening.dialogs()
             for dialog in dialogs:
                 if dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None:
                     await self._reconcile(dialog)
             self._watched &= {dialog.id for dialog in dialogs}
             await asyncio.sleep(LOOK)
+
+    def _offset(self) -> float:
+        """This machine's clock against one that never jumps, in seconds."""
+        return self.twin.now().timestamp() - asyncio.get_running_loop().time()
 
     async def _reconcile(self, dialog: Dialog) -> None:
         """Bring the archive up to date, then treat what it holds as if its events had come."""

@@ -18,6 +18,7 @@ from telethon import TelegramClient, errors
 from telethon.tl import functions, types
 
 from bot.bubbles import Bubble, Bubbles
+from bot.clocks import Clocks
 from bot.echoes import NEAR, Echoes, Emit
 from bot.gate import LOOK_BACK, Gate
 from bot.livedb import LiveDb
@@ -51,6 +52,7 @@ class Outbox:
     bubble_seconds: float = 1.5
     rng: random.Random = field(default_factory=random.SystemRandom)
     bubbles: Bubbles = field(init=False)
+    clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
     _typing_in: int | None = field(default=None, init=False)
@@ -58,7 +60,8 @@ class Outbox:
 
     def __post_init__(self) -> None:
         self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng)
-        self.echoes = Echoes(self.bubbles, self.archive, self.emit)
+        self.clocks = Clocks(self.now)
+        self.echoes = Echoes(self.bubbles, self.archive, self.emit, self.clocks)
 
     def plan(self, suggestion: Suggestion) -> bool:
         """Put an approved or edited suggestion on its way."""
@@ -78,7 +81,7 @@ class Outbox:
         """Learn how far the server's clock is ahead of ours: it is the one that dates messages. Raises what Telethon
         raises."""
         state = await self.client(functions.updates.GetStateRequest())
-        self.echoes.ahead = state.date - self.now()
+        self.clocks.compare(state.date)
 
     async def recover(self) -> None:
         """End what a crash interrupted: the rest of a reply that had begun. Bubbles whose answer we never saw are

@@ -66,7 +66,7 @@ async def run(
             writing = Writing()
             twin = Twin(
                 archive=archive,
-                listening=Listening(live, archive, policy, now),
+                listening=Listening(live, archive, policy, outbox.clocks),
                 hearing=Hearing(archive, inbox, notices, suggestions, outbox, writing, emit, now, expire),
                 writing=writing,
                 inbox=inbox,
@@ -85,7 +85,7 @@ async def run(
                 in_a_row=limits.in_a_row,
                 seed=settings.train.seed,
             )
-            commands = SavedMessages(client, control, lambda: _status(twin), now)
+            commands = SavedMessages(client, control, lambda: _status(twin), outbox.clocks)
             pace = Pace(settings.pull.requests_per_second)
             fit = partial(chosen.demand_fit, adapter, archive)
             with Desk.at(settings, home) as desk:

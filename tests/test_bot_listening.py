@@ -138,7 +138,7 @@ def test_a_chat_listed_before_this_was_kept_counts_as_listed_when_its_mode_was_s
         "DELETE FROM migrations WHERE name != 'first'; ALTER TABLE policy DROP COLUMN listed_at;"
         "ALTER TABLE policy DROP COLUMN listed_after; ALTER TABLE inbox DROP COLUMN fingerprint;"
         "ALTER TABLE suggestions DROP COLUMN answers;"
-        "DROP TABLE notices; DROP TABLE obeyed; INSERT INTO policy VALUES (5, 'ask', 7.0)"
+        "DROP TABLE notices; DROP TABLE obeyed; DROP TABLE errands; INSERT INTO policy VALUES (5, 'ask', 7.0)"
     )
     live.close()
     live = LiveDb(tmp_path / "live.db")

@@ -1,0 +1,32 @@
+"""Two clocks: the server's, which dates messages, and ours, which says what time it is and may be wrong, or jump."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+RIGHT = timedelta(seconds=5)
+"""A difference up to this is none: the network takes its time, and Telegram's dates are whole seconds."""
+
+
+@dataclass(slots=True)
+class Clocks:
+    """What the server's clock said last, against ours."""
+
+    now: Callable[[], datetime]
+    """Ours."""
+    ahead: timedelta = field(default=timedelta(0), init=False)
+    """How far the server's was ahead of it."""
+
+    def compare(self, there: datetime) -> None:
+        """The server has just said what time it is, in whole seconds: it may be almost one later, and what counts as
+        history must not become news."""
+        ahead = there + timedelta(seconds=1) - self.now()
+        self.ahead = ahead if abs(ahead) > RIGHT else timedelta(0)
+
+    def here(self, there: datetime) -> datetime:
+        """A date of the server's, such as that of a message, by our clock."""
+        return there - self.ahead
+
+    def age(self, there: datetime) -> timedelta:
+        """How long ago that was."""
+        return self.now() - self.here(there)

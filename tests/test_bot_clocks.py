@@ -1,0 +1,45 @@
+"""The server's clock dates messages, ours says what time it is: how old a message is takes both of them."""
+
+from datetime import UTC, datetime, timedelta
+
+from bot.clocks import Clocks
+from bot.policy import Mode
+from sandbox.clock import Clock
+from tests.fakes import RecordedGenerator
+from tests.household import Household, now, person, until
+
+DAYS = timedelta(days=3)
+
+
+def test_a_date_of_the_servers_is_told_by_our_clock() -> None:
+    clocks = Clocks(lambda: datetime(2026, 3, 3, 15, 0, tzinfo=UTC))
+    clocks.compare(datetime(2026, 3, 1, 14, 59, 59, tzinfo=UTC))
+    assert clocks.here(datetime(2026, 3, 1, 14, 0, tzinfo=UTC)) == datetime(2026, 3, 3, 14, 0, tzinfo=UTC)
+    assert clocks.age(datetime(2026, 3, 1, 14, 0, tzinfo=UTC)) == timedelta(hours=1)
+
+
+def test_a_few_seconds_are_no_difference() -> None:
+    clocks = Clocks(lambda: datetime(2026, 3, 3, 15, 0, tzinfo=UTC))
+    clocks.compare(datetime(2026, 3, 3, 14, 59, 58, tzinfo=UTC))
+    assert clocks.ahead == timedelta(0)
+
+
+async def test_a_message_is_answered_whatever_the_servers_clock_says(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    house.sandbox.town.clock = Clock(now() - DAYS)
+    async with house.running(RecordedGenerator([("yes",)])):
+        await house.sandbox.say(anna.id, house.owner_id, "are you there?")
+        await house.heard("offered")
+
+
+async def test_a_message_is_answered_after_our_clock_jumped(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    jumped = timedelta(0)
+    async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + jumped):
+        asked = house.sandbox.calls["GetStateRequest"]
+        jumped = DAYS
+        await until(lambda: house.sandbox.calls["GetStateRequest"] > asked)
+        await house.sandbox.say(anna.id, house.owner_id, "are you there?")
+        await house.heard("offered")
