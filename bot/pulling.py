@@ -26,6 +26,7 @@ async def pull(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: 
     since = datetime.fromisoformat(arguments["since"]) if arguments["since"] else None
     watcher = PullWatcher(shown)
     account = Account(client, desk.archive, watcher, Pace(desk.settings.pull.requests_per_second), since)
+    shown.at(0.0, "asking for the list of chats")
     await account.look()
     chosen, others = await _chosen(desk, account, names)
     if arguments["dry_run"]:

@@ -6,9 +6,9 @@ Titles and messages come from strangers, so whatever could steer a terminal is t
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from rich.console import Console
@@ -30,6 +30,23 @@ def plain(text: str) -> str:
 def err() -> Console:
     """The console of talk, progress and questions."""
     return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def count(n: int, noun: str) -> str:
+    """`1 chat`, `2 chats`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def left_out(reasons: Mapping[str, int]) -> None:
+    """What was never kept, chats first. A reason that does not name chats is one of messages."""
+    for reason, n in sorted(reasons.items(), key=lambda each: ("chats" not in each[0], each[0])):
+        chats = reason.replace("chats", "chat") if n == 1 else reason
+        say(f"  left out: {n} {chats}" if "chats" in reason else f"  left out: {count(n, 'message')}, {reason}")
+
+
+def skipped(chats: int) -> str:
+    """The end of a sentence on what a verb did."""
+    return f" Skipped without a consent: {count(chats, 'chat')}." if chats else ""
 
 
 def say(text: str, style: str = "", indent: int = 0) -> None:
@@ -86,9 +103,9 @@ def _as_text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC) -> None:
     """Rows of data: a table on a terminal, else one line a row with tabs between, so that `cut` can read it."""
-    cells = [["" if cell is None else plain(str(cell)) for cell in row] for row in rows]
+    cells = [[_cell(cell, zone) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cells:
             sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in row) + "\n")
@@ -99,6 +116,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in cells:
         shown.add_row(*(Text(cell) for cell in row))
     Console(highlight=False).print(shown)
+
+
+def _cell(value: object, zone: tzinfo) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(zone):%Y-%m-%d %H:%M}"
+    return "" if value is None else plain(str(value))
 
 
 def failure(error: UserError, as_json: bool) -> None:

@@ -39,7 +39,7 @@ def look(desk: Desk) -> Status:
     """Look at everything once. A home without an archive is not given one."""
     here = desk.home.archive.exists()
     owner = account.owner_of(desk.archive) if here else None
-    dialogs = [dialog for dialog in desk.archive.dialogs() if dialog.with_a_person] if here else []
+    dialogs = [dialog for dialog in desk.archive.dialogs() if dialog.may_be_kept] if here else []
     consents = Ledger(desk.archive).active() if here else {}
     live = desk.home.live.exists()
     modes = Counter(str(mode) for mode in desk.policy.modes(desk.now).values()) if live else Counter[str]()

@@ -105,7 +105,7 @@ async def test_a_consent_that_ends_during_a_pull_costs_the_other_chats_nothing(
     first, second = [
         row["id"] for row in (await terminal("pull", "--all", "--dry-run", "--json")).ok().json["would_pull"]
     ]
-    pulled = await _revoked_in_flight(terminal, sandbox, first, "pull", "--all", "--json")
+    pulled = await _revoked_in_flight(terminal, sandbox, first, "pull", "--all", "--json", pages=2)
     report = pulled.ok().json
     assert (report["chats"], report["skipped_without_consent"]) == (1, 3)
     assert "taken back meanwhile" in pulled.err
@@ -117,13 +117,15 @@ async def test_a_consent_that_ends_during_a_pull_costs_the_other_chats_nothing(
     assert _count(terminal, first) == 0
 
 
-async def _revoked_in_flight(terminal: Terminal, sandbox: Sandbox, chat: int, *words: str) -> Ended:
-    """A pull whose first page is on its way when this chat's consent is taken back."""
-    hold = sandbox.faults.hold_answer("GetHistory")
+async def _revoked_in_flight(terminal: Terminal, sandbox: Sandbox, chat: int, *words: str, pages: int = 1) -> Ended:
+    """A pull whose first page of each chat is on its way when this chat's consent is taken back."""
+    holds = [sandbox.faults.hold_answer("GetHistory") for _ in range(pages)]
     pulling = await terminal.start(*words)
-    await hold.reached.wait()
+    for hold in holds:
+        await hold.reached.wait()
     (await terminal("consent", "revoke", str(chat))).ok()
-    hold.release()
+    for hold in holds:
+        hold.release()
     return await ended(pulling)
 
 

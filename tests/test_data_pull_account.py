@@ -201,7 +201,7 @@ async def test_a_closed_group_among_many_is_counted_and_the_others_go_on(tmp_pat
         it.sandbox.faults.refuse("GetHistory", 400, "CHANNEL_PRIVATE")
         told = Told()
         report = await it.pull(told=told)
-        assert report.excluded["chats that are closed to you"] == 1
+        assert report.excluded["chats closed to you"] == 1
         assert report.chats == 1
         assert "can no longer be read" in told.notes[0]
 

@@ -31,7 +31,7 @@ def list_chats(refresh: Refresh = False, as_json: Json = False) -> None:
     with Desk.open() as desk:
         if refresh or (not desk.archive.dialogs() and account.is_logged_in(desk)):
             online.done(desk, "chats --refresh")
-        rows = rows_of(desk)
+        rows, zone = rows_of(desk), desk.zone
     if as_json:
         show.data(rows)
         return
@@ -39,7 +39,7 @@ def list_chats(refresh: Refresh = False, as_json: Json = False) -> None:
         show.say("No chats are known yet. Next: doppelgram login")
         return
     columns = ("id", "title", "kind", "mode", "consent", "messages", "last_at")
-    show.table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+    show.table(columns, [["-" if row[column] is None else row[column] for column in columns] for row in rows], zone)
 
 
 def rows_of(desk: "Desk") -> list[dict[str, object]]:
@@ -62,12 +62,6 @@ def rows_of(desk: "Desk") -> list[dict[str, object]]:
         }
         for dialog in desk.archive.dialogs()
     ]
-
-
-def _cell(value: object) -> str:
-    from datetime import datetime
-
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else "-" if value is None else str(value)
 
 
 @app.command("set")

@@ -60,7 +60,7 @@ def grant(
         show.data({"granted": [each.id for each in chosen], "scope": scope, **report})
         return
     what = "the whole chat" if wanted is Scope.CHAT else "only your own words"
-    names = show.plain(chosen[0].title) if len(chosen) == 1 else f"{len(chosen)} chats"
+    names = show.plain(chosen[0].title) if len(chosen) == 1 else show.count(len(chosen), "chat")
     show.say(f"{names}: {what} may be used. Next: doppelgram pull --all", "green")
     if again := report["pull_again"]:
         ids = " ".join(map(str, again))
@@ -215,6 +215,7 @@ def list_consents(as_json: Json = False) -> None:
 
     with Desk.open() as desk:
         titles = {dialog.id: dialog.title for dialog in desk.archive.dialogs()}
+        records = Ledger(desk.archive).history()
         rows: list[dict[str, object]] = [
             {
                 "id": each.dialog_id,
@@ -226,11 +227,15 @@ def list_consents(as_json: Json = False) -> None:
                 "how": each.how,
                 "revoked_at": each.revoked_at,
             }
-            for each in Ledger(desk.archive).history()
+            for each in records
         ]
+        zone = desk.zone
+        names = titles | {each.id: each.name for each in desk.archive.people().values()}
     if as_json:
         show.data(rows)
     elif rows:
-        show.table(tuple(rows[0]), [list(row.values()) for row in rows])
+        for row, record in zip(rows, records, strict=True):
+            row["member"] = names.get(record.member_id or 0, record.member_id)
+        show.table(tuple(rows[0]), [list(row.values()) for row in rows], zone)
     else:
         show.say("No consent is on record. Next: doppelgram consent grant CHAT --scope own")

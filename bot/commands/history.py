@@ -48,16 +48,15 @@ def pull(
         show.data(report)
     elif dry_run:
         show.table(("id", "title"), [(each["id"], each["title"]) for each in report["would_pull"]])
-        show.say(f"Would pull {report['chats']} chats; {report['skipped_without_consent']} have no consent on record.")
+        show.say(f"Would pull {show.count(report['chats'], 'chat')}.{show.skipped(report['skipped_without_consent'])}")
     else:
+        done, new = show.count(report["chats"], "chat"), show.count(report["new"], "new message")
         show.say(
-            f"{report['chats']} chats: {report['new']} new messages, {report['edited']} edited,"
-            f" {report['deleted']} deleted, in {report['seconds']:.0f} s."
-            f" {report['skipped_without_consent']} chats skipped without consent.",
+            f"{done}: {new}, {report['edited']} edited, {report['deleted']} deleted, in {report['seconds']:.0f} s."
+            + show.skipped(report["skipped_without_consent"]),
             "green",
         )
-        for reason, n in report["excluded"].items():
-            show.say(f"  {n} left out: {reason}")
+        show.left_out(report["excluded"])
         if unchecked := report["older_edits_not_checked"]:
             chats_named = ", ".join(show.plain(title) for title in unchecked)
             show.say(f"Too much changed since the last pull; older edits not checked in: {chats_named}.")
@@ -130,7 +129,8 @@ def build(
     if shown:
         show.page(lambda colour: marked.lines(shown, colour))
     show.say(
-        f"{card.samples} samples with {card.turns} turns of yours, from {card.kept} of {card.messages} messages.",
+        f"{show.count(card.samples, 'sample')} with {show.count(card.turns, 'turn')} of yours,"
+        f" from {card.kept} of {show.count(card.messages, 'message')}.",
         "green",
     )
     if tokens is None:
@@ -141,7 +141,8 @@ def build(
         show.say(f"  {n} left out: {reason}")
     for reason, n in card.not_learned.items():
         show.say(f"  {n} of yours shown, but not learned: {reason}")
-    show.say(f"A turn of yours ends after {card.pause / 60:.0f} minutes, a conversation after {card.silence / 60:.0f}.")
+    pause, silence = (show.count(round(seconds / 60), "minute") for seconds in (card.pause, card.silence))
+    show.say(f"A turn of yours ends after {pause} of silence, a conversation after {silence}.")
     show.say("Next: doppelgram train")
 
 

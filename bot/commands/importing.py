@@ -28,9 +28,9 @@ def import_file(
     with Desk.open() as desk, desk.home.holding_login("import"):
         export = Export(file, desk.zone)
         began = time.monotonic()
-        if owner := export.account():
-            account.claim(desk.archive, Owner(owner.user_id, owner.name))
         known = account.owner_of(desk.archive)
+        if known is None and (owner := export.account()):
+            account.claim(desk.archive, known := Owner(owner.user_id, owner.name))
         with progress.bar("import") as bar:
             importer = Importer(
                 desk.archive,
@@ -41,13 +41,13 @@ def import_file(
     if as_json:
         show.data(report)
         return
+    chats, new = show.count(report["chats"], "chat"), show.count(report["new"], "new message")
     show.say(
-        f"{report['chats']} chats: {report['new']} new messages, {report['edited']} edited, {imported.known} were here"
-        f" already. {report['skipped_without_consent']} chats skipped without consent.",
+        f"{chats}: {new}, {report['edited']} edited, {imported.known} here already."
+        + show.skipped(report["skipped_without_consent"]),
         "green",
     )
-    for reason, n in sorted(imported.left_out.items()):
-        show.say(f"  {n} left out: {reason}")
+    show.left_out(imported.left_out)
     show.say("Next: doppelgram build" if report["chats"] else "Next: doppelgram consent grant CHAT, then import again")
 
 

@@ -28,7 +28,7 @@ Chat = Annotated[
 Chats = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[CHAT]...",
+        metavar="CHAT",
         help="@username, id, phone or exact title.",
         autocompletion=_known_chats,
         show_default=False,

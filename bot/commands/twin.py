@@ -206,6 +206,7 @@ def log(chat: Chat, as_json: Json = False) -> None:
             " WHERE outbox.dialog_id = ? AND outbox.state IN ('sending', 'sent', 'unknown') ORDER BY outbox.id",
             (dialog.id,),
         ).fetchall()
+        zone = desk.zone
     rows = [
         dict(row) | {"sent_at": datetime.fromtimestamp(row["sent_at"], UTC) if row["sent_at"] else None}
         for row in found
@@ -214,6 +215,6 @@ def log(chat: Chat, as_json: Json = False) -> None:
         show.data(rows)
     elif rows:
         columns = ("sent_at", "surface", "state", "text")
-        show.table(columns, [[row[column] for column in columns] for row in rows])
+        show.table(columns, [[row[column] for column in columns] for row in rows], zone)
     else:
         show.say(f"The twin has written nothing to {show.plain(dialog.title)}.")

@@ -113,7 +113,7 @@ class Account:
                 raise
             self.audience.note(f"{dialog.title} can no longer be read." if closed else error.message)
             if closed:
-                self.report.excluded["chats that are closed to you"] += 1
+                self.report.excluded["chats closed to you"] += 1
             else:
                 self.report.skipped_without_consent += 1
 
