@@ -4,7 +4,7 @@ The answer to a send names the message that a bubble became. Words decide only w
 may have typed the same ones; and no message is ever counted for two bubbles.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from bot.bubbles import Bubble, Bubbles
 from bot.clocks import Clocks
 from data.archive import Archive
+from data.consent import Ledger
 from data.message import Message
 
 Emit = Callable[..., None]
@@ -40,7 +41,7 @@ class Echoes:
         finally:
             self._in_flight = None
             undecided, self._undecided = self._undecided, []
-            self.archive.save(m for m in undecided if not self.bubbles.of_message(m.dialog_id, m.id))
+            self._save(m for m in undecided if not self.bubbles.of_message(m.dialog_id, m.id))
 
     def ours(self, message: Message) -> bool:
         """Whether an outgoing message is the twin's. One that may be, while an answer is awaited, is kept until then
@@ -76,4 +77,11 @@ class Echoes:
             self.archive.mark_by_twin(bubble.dialog_id, message_id)
         else:
             now = self.bubbles.now()
-            self.archive.save([Message(bubble.dialog_id, message_id, True, now, bubble.text, by_twin=True)])
+            self._save([Message(bubble.dialog_id, message_id, True, now, bubble.text, by_twin=True)])
+
+    def _save(self, messages: Iterable[Message]) -> None:
+        """Into the archive, as far as there is a consent: it may have ended while a bubble was on the wire."""
+        with self.archive.transaction():
+            for message in messages:
+                if consent := Ledger(self.archive).of(message.dialog_id):
+                    self.archive.save(consent.allows([message]))

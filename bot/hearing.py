@@ -13,7 +13,7 @@ from bot.echoes import Emit
 from bot.inbox import Inbox, Outcome
 from bot.notices import Notices
 from bot.outbox import Outbox
-from bot.suggestion import OPEN, State, Suggestion, Suggestions
+from bot.suggestion import NOT_BEGUN, OPEN, State, Suggestion, Suggestions
 from bot.writing import Writing
 from data.archive import Archive
 from data.message import Message
@@ -39,7 +39,7 @@ class Hearing:
         if not message.asks:
             return
         with self.inbox.live.transaction():
-            if not self.inbox.add(message.dialog_id, message.id, message.text, self.now()):
+            if not self.inbox.add(message.dialog_id, message.id, message.said, self.now()):
                 return
             self.notices.look(message.dialog_id, message.id, message.said)
             if self.outbox.clocks.age(message.sent_at) > self.expire:  # an update, or a reading, brought it late
@@ -56,6 +56,25 @@ class Hearing:
             self.writing.outdate(message.dialog_id)
         self._owner_answered(message)
 
+    def withheld(self, dialog_id: int, message_id: int, text: str, *, mine: bool) -> None:
+        """A message that may not be kept. Nothing of it is, but that it was written counts: an owner's is an answer,
+        the other side's makes outdated what waits there, and words of danger in it are heard."""
+        self.writing.outdate(dialog_id)
+        with self.inbox.live.transaction():
+            if not mine:
+                if not self.inbox.add(dialog_id, message_id, "", self.now()):
+                    return
+                self.notices.look(dialog_id, message_id, text)
+            self.inbox.settle(dialog_id, message_id, Outcome.OWNER_ANSWERED if mine else Outcome.WITHHELD)
+            for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
+                if suggestion.upto_id < message_id:
+                    self.end(suggestion, State.OWNER_ANSWERED if mine else State.SUPERSEDED)
+            for suggestion in self.suggestions.in_state(*NOT_BEGUN, dialog_id=dialog_id):
+                if suggestion.upto_id < message_id:
+                    self._call_back(suggestion, "the owner answered" if mine else "a newer message")
+            self.outbox.cancel_dialog(dialog_id, message_id, "the owner answered" if mine else "a newer message")
+        self.emit("owner_answered" if mine else "withheld", dialog=dialog_id, message=message_id)
+
     def edited(self, message: Message) -> None:
         """A text changed. A suggestion for it is made anew."""
         self.archive.save([message])
@@ -64,7 +83,7 @@ class Hearing:
 
     def _compare(self, message: Message) -> None:
         with self.inbox.live.transaction():
-            if self.inbox.changed(message.dialog_id, message.id, message.text):
+            if self.inbox.changed(message.dialog_id, message.id, message.said):
                 self.notices.look(message.dialog_id, message.id, message.said)
                 self._again(message.dialog_id, message.id)
 
@@ -124,6 +143,20 @@ class Hearing:
         for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
             if suggestion.upto_id >= message_id and self.end(suggestion, State.SUPERSEDED):
                 self.inbox.reopen(suggestion.id)
+        for suggestion in self.suggestions.in_state(*NOT_BEGUN, dialog_id=dialog_id):
+            if suggestion.upto_id >= message_id and self._call_back(suggestion, "what it answers was changed"):
+                self.inbox.reopen(suggestion.id)
+
+    def _call_back(self, suggestion: Suggestion, reason: str) -> bool:
+        """Cancel what was decided on, as long as nothing of it has been sent."""
+        if suggestion.state is State.PLANNED:
+            self.outbox.cancel(suggestion.id, reason)
+            now = self.suggestions.get(suggestion.id)
+            return now is not None and now.state is State.CANCELLED
+        moved = self.suggestions.move(suggestion, State.CANCELLED, self.now())
+        if moved:
+            self.emit("cancelled", suggestion=suggestion.id, bubbles=0, reason=reason)
+        return moved is not None
 
     def end(self, suggestion: Suggestion, state: State, final: Iterable[str] | None = None) -> bool:
         """End a suggestion nobody decided on; its draft, if untouched, leaves the input box at the next look."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.livedb import LiveDb
-from bot.suggestion import OPEN, fingerprint
+from bot.suggestion import NOT_BEGUN, OPEN, fingerprint
 
 TYPING = timedelta(seconds=6)
 """How long a typing notice counts: clients repeat it every five seconds."""
@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     EXPIRED = "expired"
     DELETED = "deleted"
     OFF = "off"
+    WITHHELD = "withheld"
+    """It may not be kept (protected, seen once, vanishing), so the twin cannot read it and leaves it to the owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,12 @@ class Inbox:
     debounce: timedelta
     _typing_until: dict[int, datetime] = field(default_factory=dict)
 
-    def add(self, dialog_id: int, message_id: int, text: str, now: datetime) -> bool:
+    def add(self, dialog_id: int, message_id: int, said: str, now: datetime) -> bool:
         """Note an incoming message; False when it was known, as any update may come twice. Its text is not kept here,
         only what shows later that it was changed."""
         added = self.live.db.execute(
             "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at, fingerprint) VALUES (?, ?, ?, ?)",
-            (dialog_id, message_id, now.timestamp(), fingerprint(text)),
+            (dialog_id, message_id, now.timestamp(), fingerprint(said)),
         )
         self._typing_until.pop(dialog_id, None)
         return added.rowcount > 0
@@ -60,18 +62,18 @@ class Inbox:
         )
         return found.fetchone() is not None
 
-    def changed(self, dialog_id: int, message_id: int, text: str) -> bool:
-        """Whether a noted message has another text than before; True once for each change."""
+    def changed(self, dialog_id: int, message_id: int, said: str) -> bool:
+        """Whether a noted message says something else than before; True once for each change."""
         return bool(
             self.live.db.execute(
                 "UPDATE inbox SET fingerprint = ?1 WHERE dialog_id = ?2 AND message_id = ?3 AND fingerprint != ?1",
-                (fingerprint(text), dialog_id, message_id),
+                (fingerprint(said), dialog_id, message_id),
             ).rowcount
         )
 
     def open_rows(self) -> list[tuple[int, int]]:
-        """The messages (dialog, id) that wait for a reply, or whose suggestion still waits for somebody."""
-        states = ", ".join(f"'{state}'" for state in OPEN)
+        """The messages (dialog, id) that wait for a reply, or nothing of whose reply has been sent yet."""
+        states = ", ".join(f"'{state}'" for state in (*OPEN, *NOT_BEGUN))
         rows = self.live.db.execute(
             "SELECT inbox.dialog_id, message_id FROM inbox LEFT JOIN suggestions ON suggestions.id = suggestion_id"
             f" WHERE inbox.outcome IS NULL OR suggestions.state IN ({states})"

@@ -21,7 +21,7 @@ from bot.twin import Twin
 from data.errors import UserError
 from data.message import Dialog, Message
 from data.pull import Pace, Puller
-from data.telegram import Client, Owner, explain, to_dialog, to_message
+from data.telegram import Client, Owner, explain, is_withheld, to_dialog, to_message
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
@@ -48,6 +48,7 @@ class Live:
     errands: Callable[[], Awaitable[None]]
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
+    _caught_up: set[int] = field(default_factory=set)
     _reconnections: int = 0
     _fatal: asyncio.Future[None] = field(init=False)
 
@@ -104,18 +105,26 @@ class Live:
         try:
             # A consent that another process takes back ends before this message or after it, never in between.
             with self.twin.archive.transaction():
-                if message := self._heard(dialog, event):
+                if not self._listens(dialog, event):
+                    return
+                if message := to_message(dialog.id, event.message):
                     own(message) if message.mine else theirs(message)
+                elif is_withheld(event.message):
+                    self.twin.hearing.withheld(dialog.id, event.message.id, event.raw_text or "", mine=bool(event.out))
         except sqlite3.Error as error:  # a full disk, say: Telegram still has the message, so the chat is read again
             self._watched.discard(dialog.id)
             self.twin.emit("trouble", error=type(error).__name__)
 
     async def _on_delete(self, event: Any) -> None:
         if event.chat_id is None:
-            self.twin.hearing.deleted(event.deleted_ids)
+            try:
+                self.twin.hearing.deleted(event.deleted_ids)
+            except sqlite3.Error as error:  # a full disk, say: the next reading of the chats shows it again
+                self._watched.clear()
+                self.twin.emit("trouble", error=type(error).__name__)
 
     async def _on_typing(self, event: Any) -> None:
-        if event.typing and event.user_id:
+        if event.typing and event.user_id and event.is_private:
             self.twin.hearing.typing(event.user_id)
 
     async def _on_draft(self, update: types.UpdateDraftMessage) -> None:
@@ -134,12 +143,10 @@ class Live:
             self.twin.archive.save_dialogs([dialog])
         return dialog
 
-    def _heard(self, dialog: Dialog, event: Any) -> Message | None:
-        """The message, if this chat is one the twin listens to, and it is not history that Telethon brings again."""
+    def _listens(self, dialog: Dialog, event: Any) -> bool:
+        """Whether this chat is one the twin listens to, and this is no history that Telethon brings again."""
         since = self.twin.listening.since(dialog.id)
-        if not self.twin.listening.to(dialog.id) or since is None or event.message.id <= since:
-            return None
-        return to_message(dialog.id, event.message)
+        return self.twin.listening.to(dialog.id) and since is not None and event.message.id > since
 
     # --- loops
 
@@ -204,6 +211,8 @@ class Live:
             jumped = abs(self._offset() - offset) > JUMP
             if jumped or clock() - last >= RECONCILE or reconnections != self._reconnections:
                 self._watched.clear()
+                if reconnections != self._reconnections:
+                    self._caught_up.clear()
                 # A pause typed while we were away comes before everything that could still be sent.
                 if not (
                     await self._reading(self.twin.outbox.tell_time()) and await self._reading(self.commands.catch_up())
@@ -229,15 +238,23 @@ class Live:
         with archive.transaction():  # what another process forgets or masks meanwhile is not written again
             if not listening.to(dialog.id):
                 return
-            there = archive.recent(dialog.id)
             since = listening.since(dialog.id)
+            there = self._there(dialog.id, since)
             if since is None:  # now it is known where history ends; read once more for what came meanwhile
                 listening.begin(dialog.id, there)
                 self._watched.discard(dialog.id)
                 return
             self.twin.hearing.read(dialog.id, [message for message in there if message.id > since])
         self._watched.add(dialog.id)
+        self._caught_up.add(dialog.id)
         self.twin.emit("watching", dialog=dialog.id)
+
+    def _there(self, dialog_id: int, since: int | None) -> list[Message]:
+        """The newest messages of a chat; at the start and after a reconnect all that came since the twin listens, since
+        more may have been written while we were away than one reading shows."""
+        if since is None or dialog_id in self._caught_up:
+            return self.twin.archive.recent(dialog_id)
+        return self.twin.archive.after(dialog_id, since)
 
     async def _reading(self, reading: Awaitable[None]) -> bool:
         """Whether it succeeded; if not, whoever waits for it tries again."""

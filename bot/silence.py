@@ -6,6 +6,7 @@ A bubble that is already on the wire cannot be called back; the running client s
 from datetime import datetime
 
 from bot.bubbles import Bubbles
+from bot.inbox import Outcome
 from bot.livedb import LiveDb
 from bot.policy import Mode
 from bot.suggestion import OPEN, State, Suggestions
@@ -15,6 +16,9 @@ def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
     """Silence a chat; returns how many suggestions were under way. A running client notices within its next look."""
     suggestions = Suggestions(live)
     with live.transaction():
+        live.db.execute(  # what waits is not answered if the chat is listed again: it is history then
+            "UPDATE inbox SET outcome = ? WHERE dialog_id = ? AND outcome IS NULL", (Outcome.OFF, dialog_id)
+        )
         live.db.execute(
             "UPDATE policy SET mode = ?, set_at = ? WHERE dialog_id = ?", (Mode.OFF, now.timestamp(), dialog_id)
         )

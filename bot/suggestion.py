@@ -52,6 +52,8 @@ ARROWS: dict[State, tuple[State, ...]] = {
 
 OPEN = (State.PENDING, State.HELD, State.OFFERED)
 """States in which the suggestion still waits for somebody."""
+NOT_BEGUN = (State.APPROVED, State.EDITED, State.PLANNED)
+"""States in which it was decided on, and nothing of it has been sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,10 @@ class Archive(Store):
         """The last `limit` messages of a dialog, in the order they were sent."""
         return self._select("WHERE dialog_id = ? ORDER BY id DESC LIMIT ?", dialog_id, limit)[::-1]
 
+    def after(self, dialog_id: int, message_id: int) -> list[Message]:
+        """The messages of a dialog that came after one, in the order they were sent."""
+        return self._select("WHERE dialog_id = ? AND id > ? ORDER BY id", dialog_id, message_id)
+
     def message(self, dialog_id: int, message_id: int) -> Message | None:
         """One message, or None."""
         return next(iter(self._select("WHERE dialog_id = ? AND id = ?", dialog_id, message_id)), None)

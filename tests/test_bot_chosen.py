@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from bot import chosen, speaker
+from bot.commands.consent import revoke
 from bot.desk import Desk
 from bot.home import Home
 from bot.policy import Mode
 from bot.settings import Settings
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind
 from data.transcript import Scope
 from tests import training_models as models
 from tests.fakes import RecordedCandidate, RecordedGenerator, recorded_adapter
@@ -103,3 +105,18 @@ def test_a_confidence_measured_with_another_quantization_says_nothing(
     candidate = RecordedCandidate(("yep",))
     sure = speaks.confidence(candidate, [candidate, candidate])
     assert (sure is not None) == (measured_with == model.identity.quantization == "none")
+
+
+def test_a_revocation_that_is_killed_halfway_leaves_no_adapter_that_may_speak(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    desk.archive.save_dialogs([Dialog(6, Kind.PRIVATE, "Carla")])
+    monkeypatch.setenv("DOPPELGRAM_HOME", str(desk.home.path))
+    monkeypatch.setattr(Ledger, "revoke", killed)
+    with pytest.raises(KeyboardInterrupt):
+        revoke("Carla")
+    Ledger(desk.archive).grant(6, Scope.CHAT, "test", "test", now())
+    assert chosen.name(desk) == "older"

@@ -1,13 +1,22 @@
 """What crosses something else on its way: a question and a bubble, a call and an approval, a night and its messages."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from telethon.tl import types
 
-from bot.inbox import Outcome
-from bot.policy import Mode
+from bot.control import Control
+from bot.inbox import Inbox, Outcome
+from bot.policy import Mode, Policy
+from bot.silence import silence
+from data.consent import Ledger
+from data.message import Message
 from sandbox.box import Post
+from sandbox.server import Sandbox
+from sandbox.small import small_town
 from tests.fakes import RecordedGenerator
-from tests.household import Household, person, review, settle
+from tests.household import NO_WAIT, Household, household, now, person, review, settle, until
 
 CALL = types.MessageActionPhoneCall(1, reason=types.PhoneCallDiscardReasonMissed())
 
@@ -60,3 +69,73 @@ async def test_a_message_of_last_night_expires_also_when_an_update_brings_it(hou
         await settle(1.0)
     assert house.delivered() == []
     assert list(house.outcomes().values()) == [Outcome.EXPIRED]
+
+
+@pytest.mark.parametrize("how", ["edited", "deleted"])
+async def test_what_changes_while_its_reply_waits_to_be_typed_is_answered_anew(tmp_path: Path, how: str) -> None:
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=3.0) as house:
+        anna = person(house)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running(RecordedGenerator([("glad you liked it",), ("oh no, why?",)])):
+            first = await sandbox.say(anna.id, house.owner_id, "lunch was grate")
+            last = await sandbox.say(anna.id, house.owner_id, "and so was the cake")
+            await house.heard("approved")
+            await (sandbox.edit(first, "lunch was awful") if how == "edited" else sandbox.unsend(first))
+            await house.heard("approved", times=2)
+            await house.heard("sent")
+        assert house.delivered() == ["oh no, why?"]
+        assert house.outcomes()[anna.id, last] == "suggested"
+
+
+async def test_what_waited_when_a_chat_was_set_off_is_history_when_it_is_listed_again(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    async with house.running():
+        with house.live() as live:
+            Control(live).pause()
+        asked = await house.sandbox.say(anna.id, house.owner_id, "lunch?")
+        await house.heard("incoming")
+        with house.live() as live:
+            silence(live, anna.id, now())
+            Policy(live, house.settings.live).set_mode(anna, Mode.ASK, now(), asked)
+            Control(live).resume(now())
+        await settle()
+    assert house.suggestions() == []
+    assert house.outcomes()[anna.id, asked] == "off"
+
+
+async def test_more_messages_than_one_reading_shows_have_an_outcome_each(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    async with house.running():
+        pass
+    asked = [await house.sandbox.say(anna.id, house.owner_id, f"number {n}") for n in range(450)]
+    async with house.running():
+        await until(lambda: {house.outcomes().get((anna.id, message_id)) for message_id in asked} == {"suggested"})
+
+
+async def test_a_caption_that_stays_under_another_picture_is_a_new_question(house: Household) -> None:
+    anna = person(house)
+    with house.live() as live:
+        inbox = Inbox(live, NO_WAIT)
+        photo = Message(anna.id, 7, False, now(), "which one?", media="[photo]")
+        assert inbox.add(anna.id, photo.id, photo.said, now())
+        assert not inbox.changed(anna.id, photo.id, photo.said)
+        assert inbox.changed(anna.id, photo.id, replace(photo, media="[video]").said)
+
+
+async def test_a_delivery_after_the_consent_ended_is_not_kept(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    hold = house.sandbox.faults.hold_answer("SendMessage")
+    async with house.running(RecordedGenerator([("wordfound",)])):
+        await house.sandbox.say(anna.id, house.owner_id, "lunch?")
+        await hold.reached.wait()
+        with house.archive() as archive:
+            Ledger(archive).revoke(anna.id, now())
+            archive.forget(anna.id)
+        hold.release()
+        await house.heard("sent")
+    assert house.delivered() == ["wordfound"]
+    with house.archive() as archive:
+        assert archive.messages(anna.id) == []

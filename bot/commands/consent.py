@@ -161,16 +161,18 @@ def revoke(
 
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
-        # First nothing more is said there, then the record ends, then what was learned is marked.
+        # First nothing more is said there, then what was learned is marked, then the record ends: killed in between and
+        # granted anew, what was learned before stays marked.
         ledger, parts = Ledger(desk.archive), whole(desk.archive, dialog)
         cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
         if member:
             who = person(desk.archive, member).id
-            had = any(ledger.revoke_member(part.id, who, desk.now) for part in parts)
+            had = bool([part for part in parts if ledger.revoke_member(part.id, who, desk.now)])
             stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
         else:
-            had = any(ledger.revoke(part.id, desk.now) for part in parts)
-            stale = [name for part in parts for name in mark_stale(desk.home.adapters, part.id)]
+            agreed = [part for part in parts if ledger.of(part.id)]
+            stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
+            had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
     if as_json:
         show.data({"id": dialog.id, "revoked": had, "cancelled": cancelled, "stale_adapters": stale})
         return

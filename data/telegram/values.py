@@ -95,6 +95,11 @@ def left_out_because(message: Any, people: Mapping[int, Person] = {}) -> str | N
     return _NEVER.get(sender.kind) if sender else None
 
 
+def is_withheld(message: Any) -> bool:
+    """Whether somebody wrote something that may not be kept: protected, to be seen once, or vanishing by itself."""
+    return isinstance(message, types.Message) and left_out_because(message) is not None
+
+
 def to_message(dialog_id: int, message: Any) -> Message | None:
     """Our value of Telethon's message; None for what is never kept (`left_out_because`)."""
     if left_out_because(message) is not None:
