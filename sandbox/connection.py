@@ -45,7 +45,7 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._sent = 0
-        self._handshake = Handshake(sandbox.private_key, sandbox.faults.clock_ahead)
+        self._handshake = Handshake(sandbox.private_key, sandbox.faults)
 
     async def run(self) -> None:
         """Read until the other side, or a fault, ends it."""

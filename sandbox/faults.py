@@ -46,6 +46,9 @@ class Faults:
     """Seconds that every request is on its way: each is answered so much later, and none waits for another."""
     clock_ahead: int = 0
     """Seconds by which the server's clock differs from this machine's, as the key exchange tells it."""
+    unproved_exchanges: int = 0
+    """The next so many key exchanges end with a proof that does not fit. It happens by itself too: Telethon drops the
+    leading zeros of a key before it hashes it, so about one exchange in 200 fails and is made again."""
     _before: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _after: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _update_delay: float = 0.0
@@ -110,7 +113,7 @@ class Faults:
         self._before.clear()
         self._after.clear()
         self.latency = self._update_delay = 0.0
-        self._shuffle = self._lost = 0
+        self._shuffle = self._lost = self.unproved_exchanges = 0
 
     async def before(self, name: str) -> None:
         """Called before a request is executed. Raises Refusal or Dropped."""

@@ -16,6 +16,7 @@ from telethon.extensions import BinaryReader
 from telethon.helpers import generate_key_data_from_nonce
 from telethon.tl import functions, types
 
+from sandbox.faults import Faults
 from sandbox.keys import public_of
 
 PRIME = int(
@@ -38,9 +39,9 @@ class HandshakeError(Exception):
 class Handshake:
     """One exchange on one connection. `step` takes the client's message and gives the answer; then `key` is set."""
 
-    def __init__(self, private_key: rsa.PrivateKey, clock_ahead: int = 0) -> None:
+    def __init__(self, private_key: rsa.PrivateKey, faults: Faults) -> None:
         self.key: bytes | None = None
-        self._clock_ahead = clock_ahead
+        self._faults = faults
         self._private_key = private_key
         self._nonce = 0
         self._server_nonce = 0
@@ -83,7 +84,7 @@ class Handshake:
                 g=GENERATOR,
                 dh_prime=to_bytes(PRIME),
                 g_a=to_bytes(pow(GENERATOR, self._secret, PRIME)),
-                server_time=int(time.time()) + self._clock_ahead,
+                server_time=int(time.time()) + self._faults.clock_ahead,
             )
         )
         plain = sha1(answer).digest() + answer
@@ -97,6 +98,9 @@ class Handshake:
         self.key = shared.to_bytes(256, "big")
         proof = self._new_nonce.to_bytes(32, "little", signed=True) + b"\x01" + sha1(self.key).digest()[:8]
         digest = int.from_bytes(sha1(proof).digest()[4:20], "little", signed=True)
+        if self._faults.unproved_exchanges:
+            self._faults.unproved_exchanges -= 1
+            digest ^= 1
         return types.DhGenOk(self._nonce, self._server_nonce, digest)
 
     def _check(self, request: functions.ReqDHParamsRequest) -> None:

@@ -1,12 +1,27 @@
-"""What stands in for the model where its words do not matter: a recording behind the `Generator` seam."""
+"""What stands in for the model where its words do not matter, a recording behind the `Generator` seam, and for time."""
 
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from data.transcript import Transcript
 from training.adapter import Adapter, Card
+
+
+@dataclass(slots=True)
+class HandClock:
+    """A clock that only a test moves: what waits for a moment is neither early nor late, however slow the machine."""
+
+    moment: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self.moment += timedelta(seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
 from data.transcript import Scope
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
-from tests.fakes import RecordedGenerator, recorded_adapter, sure
+from tests.fakes import HandClock, RecordedGenerator, recorded_adapter, sure
 from training.adapter import Adapter
 
 RECORDED = recorded_adapter()
@@ -78,7 +78,7 @@ class Household:
         self.events.append({"event": event, **fields})
         self._heard.set()
 
-    async def heard(self, event: str, times: int = 1, within: float = 20, **fields: Any) -> dict[str, Any]:
+    async def heard(self, event: str, times: int = 1, within: float = 120, **fields: Any) -> dict[str, Any]:
         """Wait until an event with these fields was emitted `times` times."""
         async with asyncio.timeout(within):
             while True:
@@ -204,6 +204,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+async def approved(house: Household, clock: HandClock, messages: int = 1) -> None:
+    """Let the time pass in which more could be written, and wait for the reply to these messages: no bubble of it is
+    due before the clock is moved on."""
+    await house.heard("incoming", times=messages)
+    clock.forward(house.settings.live.debounce_seconds + 0.1)
+    await house.heard("approved")
+
+
 def review(house: Household, do: str, *texts: list[str]) -> bool:
     """One decision in the terminal, as another process would make it."""
     with house.archive() as archive, house.live() as live:
@@ -220,7 +228,7 @@ async def settle(seconds: float = 1.0) -> None:
     await asyncio.sleep(seconds)
 
 
-async def until(holds: Callable[[], bool], within: float = 10) -> None:
+async def until(holds: Callable[[], bool], within: float = 120) -> None:
     """Wait for something no event tells of."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110

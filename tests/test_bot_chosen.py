@@ -81,7 +81,7 @@ async def test_a_running_client_stops_when_its_adapter_becomes_stale(house: Hous
                     Ledger(archive).revoke(anna.id, now())
                 if how == "forgotten":
                     archive.forget(anna.id)
-            await house.heard("stopped", within=3)
+            await house.heard("stopped")
 
     with pytest.raises(UserError, match="stale") as ended:
         await run()

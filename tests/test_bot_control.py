@@ -67,7 +67,7 @@ async def test_a_pause_typed_while_the_connection_is_lost_is_found_when_it_is_ba
         await typed(house, ".twin pause")
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
         await house.sandbox.start()
-        await until(lambda: paused(house), within=30)
+        await until(lambda: paused(house))
         await settle()
     assert house.delivered() == []
 

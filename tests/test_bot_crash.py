@@ -59,7 +59,7 @@ async def child(
 async def event(process: asyncio.subprocess.Process, *names: str, times: int = 1) -> dict[str, object]:
     """The next event of the child with one of these names."""
     assert process.stdout
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         async for line in process.stdout:
             found = json.loads(line)
             times -= found["event"] in names
@@ -116,7 +116,7 @@ async def test_a_lost_answer_to_the_send_leaves_one_delivery(town: tuple[Househo
 async def until_settled(house: Household) -> None:
     """Wait until no reply is under way."""
     under_way = (State.PENDING, State.APPROVED, State.PLANNED, State.SENDING)
-    await until(lambda: not house.suggestions(*under_way) and None not in house.outcomes().values(), within=60)
+    await until(lambda: not house.suggestions(*under_way) and None not in house.outcomes().values())
 
 
 def check_rows(house: Household, before: list[str], planned: list[str]) -> list[str]:

@@ -15,8 +15,8 @@ from data.message import Message
 from sandbox.box import Post
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.fakes import RecordedGenerator
-from tests.household import NO_WAIT, Household, household, now, person, review, settle, until
+from tests.fakes import HandClock, RecordedGenerator
+from tests.household import NO_WAIT, Household, approved, household, now, person, review, settle, until
 
 CALL = types.MessageActionPhoneCall(1, reason=types.PhoneCallDiscardReasonMissed())
 
@@ -74,14 +74,17 @@ async def test_a_message_of_last_night_expires_also_when_an_update_brings_it(hou
 @pytest.mark.parametrize("how", ["edited", "deleted"])
 async def test_what_changes_while_its_reply_waits_to_be_typed_is_answered_anew(tmp_path: Path, how: str) -> None:
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=3.0) as house:
-        anna = person(house)
+        anna, clock = person(house), HandClock()
         house.allow(anna.id, Mode.AUTO)
-        async with house.running(RecordedGenerator([("glad you liked it",), ("oh no, why?",)])):
+        async with house.running(RecordedGenerator([("glad you liked it",), ("oh no, why?",)]), now=clock):
             first = await sandbox.say(anna.id, house.owner_id, "lunch was grate")
             last = await sandbox.say(anna.id, house.owner_id, "and so was the cake")
-            await house.heard("approved")
+            await approved(house, clock, messages=2)
             await (sandbox.edit(first, "lunch was awful") if how == "edited" else sandbox.unsend(first))
+            await house.heard("cancelled")
+            clock.forward(2)
             await house.heard("approved", times=2)
+            clock.forward(3)
             await house.heard("sent")
         assert house.delivered() == ["oh no, why?"]
         assert house.outcomes()[anna.id, last] == "suggested"

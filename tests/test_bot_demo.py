@@ -104,12 +104,12 @@ async def test_ctrl_c_says_truthfully_that_nothing_is_left_and_leaves_nothing(sh
 async def test_a_demo_that_is_told_to_end_leaves_nothing_either(shell: Terminal, how: signal.Signals) -> None:
     process = await shell.start("demo", "--hands-off")
     assert process.stderr
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while b" 2. " not in await process.stderr.readline():
             pass
     assert len(left_behind(shell)) == 1
     process.send_signal(how)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         _, err = await process.communicate()
     assert process.returncode == 130
     assert b"keeps nothing" in err

@@ -28,7 +28,7 @@ def town() -> Iterator[TownHall]:
 def server(town: TownHall) -> Iterator[TelegramSettings]:
     there = town.sandbox
     yield TelegramSettings(server=there.address, server_dc=there.dc, server_key=there.public_key)
-    there.faults.clock_ahead = 0
+    there.faults.clock_ahead = there.faults.unproved_exchanges = 0
 
 
 def examine(path: Path, **settings: Any) -> dict[str, Check]:
@@ -68,6 +68,24 @@ def test_a_clock_that_differs_from_the_servers_is_found(
     assert not check.ok
     assert words in check.detail
     assert "NTP" in check.fix
+
+
+def test_a_key_exchange_that_fails_by_chance_is_made_again(
+    tmp_path: Path, town: TownHall, server: TelegramSettings
+) -> None:
+    town.sandbox.faults.unproved_exchanges = 2
+    assert examine(tmp_path / "home", telegram=server)["clock"] == Check("clock", True, "right", account.CLOCK_FIX)
+    assert town.sandbox.faults.unproved_exchanges == 0, "they were met"
+
+
+def test_a_server_that_never_proves_its_key_is_told_with_what_to_do(
+    tmp_path: Path, town: TownHall, server: TelegramSettings
+) -> None:
+    town.sandbox.faults.unproved_exchanges = 99
+    check = examine(tmp_path / "home", telegram=server)["clock"]
+    assert not check.ok
+    assert "no secure connection" in check.detail
+    assert "SERVER_KEY" in check.fix
 
 
 class LongAgo(Desk):

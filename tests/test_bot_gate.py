@@ -1,6 +1,7 @@
 """What is answered must stand there as it was read, up to the moment of sending."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ from bot.policy import Mode
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.household import Household, household, person, settle
+from tests.fakes import HandClock
+from tests.household import Household, approved, household, now, person, settle
 
 
 @pytest.fixture
@@ -19,15 +21,19 @@ async def slow(tmp_path: Path) -> AsyncIterator[Household]:
         yield house
 
 
-def edit(house: Household, message_id: int) -> Awaitable[None]:
-    return house.sandbox.edit(message_id, "dinner was awful")
+def edit(house: Household, message_id: int) -> None:
+    with house.archive() as archive:
+        message = archive.message(person(house).id, message_id)
+        assert message
+        archive.save([replace(message, text="dinner was awful", edited_at=now())])
 
 
-def unsend(house: Household, message_id: int) -> Awaitable[None]:
-    return house.sandbox.unsend(message_id)
+def unsend(house: Household, message_id: int) -> None:
+    with house.archive() as archive:
+        archive.delete(person(house).id, [message_id])
 
 
-CHANGES: list[tuple[Callable[[Household, int], Awaitable[None]], str]] = [
+CHANGES: list[tuple[Callable[[Household, int], None], str]] = [
     (edit, "what it answers was edited"),
     (unsend, "what it answers was deleted"),
 ]
@@ -36,16 +42,19 @@ CHANGES: list[tuple[Callable[[Household, int], Awaitable[None]], str]] = [
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(("change", "reason"), CHANGES)
 async def test_a_reply_to_what_was_changed_after_it_was_approved_is_not_sent(
-    slow: Household, change: Callable[[Household, int], Awaitable[None]], reason: str, which: int
+    slow: Household, change: Callable[[Household, int], None], reason: str, which: int
 ) -> None:
+    """Found by a pull, say, before anybody told this client."""
     anna = person(slow)
     slow.allow(anna.id, Mode.AUTO)
-    async with slow.running():
+    clock = HandClock()
+    async with slow.running(now=clock):
         burst = [await slow.sandbox.say(anna.id, slow.owner_id, text) for text in ("lunch was great", "the soup!")]
-        await slow.heard("approved")
-        await change(slow, burst[which])
+        await approved(slow, clock, messages=2)
+        change(slow, burst[which])
         await slow.heard("cancelled", reason=reason)
-        await settle(1.6)
+        clock.forward(2)
+        await settle()
     assert slow.delivered() == []
     assert [s.state for s in slow.suggestions()] == [State.CANCELLED]
 
@@ -53,11 +62,13 @@ async def test_a_reply_to_what_was_changed_after_it_was_approved_is_not_sent(
 async def test_a_change_to_what_was_answered_before_stops_nothing(slow: Household) -> None:
     anna = person(slow)
     slow.allow(anna.id, Mode.AUTO)
-    async with slow.running():
+    clock = HandClock()
+    async with slow.running(now=clock):
         old = await slow.sandbox.say(anna.id, slow.owner_id, "are you there")
         await slow.sandbox.say(slow.owner_id, anna.id, "yep, here")
         await slow.sandbox.say(anna.id, slow.owner_id, "lunch was great")
-        await slow.heard("approved")
-        await edit(slow, old)
+        await approved(slow, clock, messages=2)
+        edit(slow, old)
+        clock.forward(2)
         await slow.heard("sent")
     assert slow.delivered() == ["sounds good"]

@@ -12,8 +12,8 @@ from bot.silence import silence
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.fakes import RecordedGenerator
-from tests.household import Household, household, now, person, until
+from tests.fakes import HandClock, RecordedGenerator
+from tests.household import Household, approved, household, now, person, until
 
 INTERRUPTIONS = ("pause", "off", "silence", "the owner answers", "a newer message", "an edit", "a restart")
 
@@ -53,8 +53,11 @@ def first_ended(house: Household) -> bool:
 async def test_a_reply_that_is_interrupted_between_two_bubbles_ends_as_sent_without_its_rest(
     slow: Household, how: str
 ) -> None:
-    async with slow.running(RecordedGenerator([("one", "two"), ("three",)])):
+    clock = HandClock()
+    async with slow.running(RecordedGenerator([("one", "two"), ("three",)]), now=clock):
         asked = await slow.sandbox.say(person(slow).id, slow.owner_id, "lunch was great")
+        await approved(slow, clock)
+        clock.forward(1.5)
         await slow.heard("sent")
         await interrupt(slow, how, asked)
         if how != "a restart":
@@ -67,8 +70,11 @@ async def test_a_reply_that_is_interrupted_between_two_bubbles_ends_as_sent_with
 @pytest.mark.parametrize("how", INTERRUPTIONS)
 async def test_a_reply_that_is_interrupted_on_the_wire_ends_as_sent_without_its_rest(slow: Household, how: str) -> None:
     hold = slow.sandbox.faults.hold_answer("SendMessage")
-    async with slow.running(RecordedGenerator([("one", "two"), ("three",)])):
+    clock = HandClock()
+    async with slow.running(RecordedGenerator([("one", "two"), ("three",)]), now=clock):
         asked = await slow.sandbox.say(person(slow).id, slow.owner_id, "lunch was great")
+        await approved(slow, clock)
+        clock.forward(1.5)
         await hold.reached.wait()
         await interrupt(slow, how, asked)
         if how != "a restart":

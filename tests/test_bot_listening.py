@@ -163,7 +163,7 @@ async def test_a_reply_in_the_making_stops_when_the_twin_is_no_longer_to_listen(
             grant(house, anna, Scope.OWN)
         else:
             switch(house, anna, Mode.OFF)
-        await house.heard("off", within=3)
+        await house.heard("off")
         await until(lambda: generator.forgotten == [anna.id])
     assert generator.stopped == 1
     assert set(house.outcomes().values()) == {"off"}

@@ -188,7 +188,7 @@ async def test_the_client_goes_on_after_the_server_restarts(house: Household) ->
         await house.heard("sent")
         await house.sandbox.restart()
         await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
-        await house.heard("sent", times=2, within=60)
+        await house.heard("sent", times=2)
     assert house.delivered() == ["first thing", "second thing"]
 
 
@@ -254,7 +254,7 @@ async def test_a_stop_in_the_very_moment_something_is_heard_ends_the_client(
         started[0]._wake.set()
 
     monkeypatch.setattr(Live, "run", run)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         async with house.running():
             waking = asyncio.create_task(wake())
         await waking
@@ -275,7 +275,7 @@ async def test_a_task_that_loses_its_cancellation_is_cancelled_again() -> None:
 
     task = asyncio.create_task(careless())
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         await end([task])
     assert task.cancelled()
     assert lost == 2

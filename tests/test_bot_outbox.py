@@ -1,16 +1,14 @@
 """The one sender: bubbles in order, floods obeyed, and everything checked again at the last moment."""
 
 import asyncio
-import time
-from datetime import timedelta
 from pathlib import Path
 
 from bot.policy import Mode
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.fakes import RecordedGenerator
-from tests.household import Household, household, now, person, settle
+from tests.fakes import HandClock, RecordedGenerator
+from tests.household import Household, approved, household, person, settle, until
 from tests.test_bot_crash import child, event
 
 
@@ -18,12 +16,16 @@ async def test_the_owner_writing_between_two_bubbles_cancels_the_second(tmp_path
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.0) as house:
         anna = person(house)
         house.allow(anna.id, Mode.AUTO)
-        async with house.running(RecordedGenerator([("one", "two")])):
+        clock = HandClock()
+        async with house.running(RecordedGenerator([("one", "two")]), now=clock):
             await sandbox.say(anna.id, house.owner_id, "lunch was great")
+            await approved(house, clock)
+            clock.forward(1)
             await house.heard("sent")
             await sandbox.say(house.owner_id, anna.id, "me again")
             await house.heard("cancelled")
-            await settle(1.5)
+            clock.forward(5)
+            await settle()
         assert house.delivered() == ["one"]
 
 
@@ -89,7 +91,7 @@ async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_on
             (anna.id, house.owner_id, "lunch?"),
         ):
             await house.sandbox.say(sender, to, text)
-        await asyncio.wait_for(hold.reached.wait(), 20)
+        await asyncio.wait_for(hold.reached.wait(), 120)
     async with child(house, [["sounds good"]], bubble_seconds=0) as process:
         await event(process, "sent")
     assert house.delivered() == ["sounds good"]
@@ -97,14 +99,14 @@ async def test_an_earlier_message_with_the_same_words_is_not_taken_for_a_lost_on
 
 async def test_nothing_is_sent_after_a_reconnection_before_the_chat_was_read_again(tmp_path: Path) -> None:
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.5) as house:
-        anna = person(house)
+        anna, clock = person(house), HandClock()
         house.allow(anna.id, Mode.AUTO)
-        async with house.running():
+        async with house.running(now=clock):
             await sandbox.say(anna.id, house.owner_id, "lunch was great")
-            await house.heard("approved")
+            await approved(house, clock)
             await sandbox.stop()
             await sandbox.say(house.owner_id, anna.id, "it was!!")
-            await settle(2)
+            clock.forward(2)
             sandbox.faults.hold("GetHistory").release()
             history = sandbox.faults.hold("GetHistory")
             await sandbox.start()
@@ -117,19 +119,24 @@ async def test_nothing_is_sent_after_a_reconnection_before_the_chat_was_read_aga
 
 
 async def test_typing_is_shown_every_five_seconds_at_most_and_only_while_a_bubble_is_coming(tmp_path: Path) -> None:
-    """Told by a clock that runs eight times as fast."""
-    began, start = now(), time.monotonic()
-
-    def fast() -> timedelta:
-        return timedelta(seconds=8 * (time.monotonic() - start))
-
+    clock = HandClock()
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.0) as house:
+
+        def shown() -> list[str]:
+            return [event.kind for event in sandbox.journal.events if event.kind in ("typing", "cancel")]
+
         anna = person(house)
         house.allow(anna.id, Mode.AUTO)
-        async with house.running(RecordedGenerator([("a" + "h" * 200, "yes")]), now=lambda: began + fast()):
+        async with house.running(RecordedGenerator([("a" + "h" * 200, "yes")]), now=clock):
             await sandbox.say(anna.id, house.owner_id, "lunch was great")
+            await approved(house, clock)
+            await until(lambda: shown() == ["typing"])
+            clock.forward(4.5)
+            await settle(0.5)
+            assert shown() == ["typing"], "it lasts"
+            clock.forward(1)
+            await until(lambda: shown() == ["typing", "typing"])
+            # Eight seconds for the first bubble, one for the second.
+            clock.forward(4)
             await house.heard("sent", times=2)
-            await settle(0.3)
-        shown = [event.kind for event in sandbox.journal.events if event.kind in ("typing", "cancel")]
-    # Eight seconds for the first bubble, one for the second: at the start, and once more before the sixth.
-    assert shown == ["typing", "typing", "cancel"]
+            await until(lambda: shown() == ["typing", "typing", "cancel"])
