@@ -170,6 +170,14 @@ class Bubbles:
             self._conclude(suggestion_id)
         return n
 
+    def hand_back(self, suggestion: Suggestion) -> bool:
+        """Let the owner decide on a reply of which nothing has been sent; False when that is no longer so."""
+        with self.live.transaction():
+            if not self.suggestions.move(suggestion, State.OFFERED, self.now(), surface="review"):
+                return False
+            self.live.db.execute("DELETE FROM outbox WHERE suggestion_id = ?", (suggestion.id,))
+        return True
+
     def _conclude(self, suggestion_id: int) -> None:
         """Move the suggestion on when none of its bubbles is under way any more."""
         rows = self.live.db.execute("SELECT state FROM outbox WHERE suggestion_id = ?", (suggestion_id,))

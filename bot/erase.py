@@ -42,8 +42,11 @@ def narrow(desk: Desk, dialog_ids: Collection[int]) -> dict[str, Any]:
     """Take the last trace of the other side's words in these chats from the disk; returns what was removed.
 
     Call it when their consent is `own` by now: the ledger has masked the messages, and here go the copies of their
-    words in datasets, reports and the archive's own file. What `live.db` holds are ids, rules and the owner's side.
+    words in datasets, reports and the archive's own file, and in `live.db` their fingerprints: what remains there are
+    ids, rules and the twin's own words.
     """
+    for dialog_id in dialog_ids:
+        desk.live.mask(dialog_id)
     agreed = {consent.dialog_id for consent in Ledger(desk.archive).history() if consent.scope is Scope.CHAT}
     learned = _unlearn(desk.home, agreed & set(dialog_ids), (Scope.CHAT,))
     if any(desk.archive.count(dialog_id) for dialog_id in dialog_ids):

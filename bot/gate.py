@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bot.bubbles import Bubble
 from bot.control import Control
 from bot.policy import Mode, Policy
-from bot.suggestion import Suggestion, fingerprint
+from bot.suggestion import State, Suggestion, fingerprint
 from data.archive import Archive
 from data.consent import Ledger
 from data.message import Message
@@ -50,11 +50,18 @@ class Gate:
         if reason := self._changed(suggestion) or self._overtaken(suggestion, ours):
             return reason
         mode = self.policy.mode(bubble.dialog_id, now)
-        if mode is Mode.OFF or (suggestion.surface == "auto" and mode is not Mode.AUTO):
+        begun = suggestion.state is not State.PLANNED
+        if mode is Mode.OFF or (begun and suggestion.surface == "auto" and mode is not Mode.AUTO):
             return "switched off"
-        if suggestion.surface == "auto" and bubble.position == 0 and bubble.state == "planned":
-            return self.policy.against_auto(bubble.dialog_id, now)
         return None
+
+    def against_auto(self, suggestion: Suggestion, now: datetime) -> str | None:
+        """Why a reply that nobody approved, and of which nothing was sent, is now the owner's to decide on, or None."""
+        if suggestion.surface != "auto" or suggestion.state is not State.PLANNED:
+            return None
+        if self.policy.mode(suggestion.dialog_id, now) is not Mode.AUTO:
+            return "no longer automatic"
+        return self.policy.against_auto(suggestion.dialog_id, now)
 
     def _changed(self, suggestion: Suggestion) -> str | None:
         """Whether what is answered here does not stand there any more as it was read."""

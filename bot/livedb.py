@@ -1,7 +1,7 @@
 """`live.db`: what the live client must not lose. Inbox, suggestions, outbox, policy, and the switches.
 
 Every commit reaches the disk (`synchronous = FULL`) before the next step, because a row committed here is what makes a
-message answered once and never twice. Other processes write here too; `revision` tells a running client at once.
+message answered once and never twice. Other processes write here too.
 """
 
 from pathlib import Path
@@ -65,11 +65,11 @@ class LiveDb(Store):
         """Open or create it. Raises UserError when it is damaged."""
         super().__init__(path, MIGRATIONS, "FULL", "Move it away: chats fall back to off, and nothing is sent twice.")
 
-    @property
-    def revision(self) -> int:
-        """Rises whenever another process has written here."""
-        (version,) = self.db.execute("PRAGMA data_version").fetchone()
-        return int(version)
+    def mask(self, dialog_id: int) -> None:
+        """Drop what tells of the other side's words in a dialog: the fingerprints, by which a change is seen."""
+        with self.transaction():
+            self.db.execute("UPDATE inbox SET fingerprint = NULL WHERE dialog_id = ?", (dialog_id,))
+            self.db.execute("UPDATE suggestions SET answers = '{}' WHERE dialog_id = ?", (dialog_id,))
 
     def forget(self, dialog_id: int) -> dict[str, int]:
         """Remove every row of a dialog; returns how many of each kind."""

@@ -23,7 +23,7 @@ from bot.echoes import NEAR, Echoes, Emit
 from bot.gate import LOOK_BACK, Gate
 from bot.livedb import LiveDb
 from bot.policy import Mode
-from bot.suggestion import Suggestion
+from bot.suggestion import State, Suggestion
 from data.archive import Archive
 from data.telegram import ends_login, refusal, to_message
 
@@ -102,9 +102,7 @@ class Outbox:
                 await self._settle(bubble)
         ready = []
         for bubble in self.bubbles.next():
-            if reason := self._reason_against(bubble):
-                self.cancel(bubble.suggestion_id, reason)
-            elif up_to_date(bubble.dialog_id):
+            if not self._stopped(bubble) and up_to_date(bubble.dialog_id):
                 ready.append(bubble)
         if not ready:
             await self._show_typing(None)
@@ -120,11 +118,8 @@ class Outbox:
     async def to_contact(self, bubble: Bubble) -> None:
         """The door to a contact. Every check is made again inside the transaction that marks the row `sending`."""
         with self.live.transaction():
-            reason = self._reason_against(bubble)
-            marked = None if reason else self.bubbles.attempt(bubble)
-        if reason:
-            self.cancel(bubble.suggestion_id, reason)
-        elif marked:
+            marked = None if self._stopped(bubble) else self.bubbles.attempt(bubble)
+        if marked:
             await self._send(marked)
 
     async def to_owner(self, text: str, random_id: int | None = None) -> bool:
@@ -222,7 +217,8 @@ class Outbox:
             self._unknown(bubble)
             return
         attempted = datetime.fromtimestamp(bubble.attempted_at or 0, UTC)
-        if self._reason_against(bubble) or self.now() - attempted >= RETRY_WITHIN:
+        suggestion = self.bubbles.suggestions.get(bubble.suggestion_id)
+        if self._reason_against(bubble, suggestion) or self.now() - attempted >= RETRY_WITHIN:
             await self._give_up(bubble)
         elif bubble in self.bubbles.sending():  # unless its echo came while we looked
             await self._send(bubble, again=True)
@@ -242,11 +238,21 @@ class Outbox:
         nearest = min(candidates, key=lambda each: self.echoes.apart(bubble, each), default=None)
         return nearest.id if nearest else None
 
-    def _reason_against(self, bubble: Bubble) -> str | None:
+    def _stopped(self, bubble: Bubble) -> bool:
+        """Whether it must not go out: then its reply has been stopped, or is the owner's to decide on."""
+        suggestion = self.bubbles.suggestions.get(bubble.suggestion_id)
+        if reason := self._reason_against(bubble, suggestion):
+            self.cancel(bubble.suggestion_id, reason)
+        elif suggestion and (reason := self.gate.against_auto(suggestion, self.now())):
+            if self.bubbles.hand_back(suggestion):
+                self.emit(str(State.OFFERED), dialog=bubble.dialog_id, suggestion=suggestion.id, because=reason)
+        else:
+            return False
+        return True
+
+    def _reason_against(self, bubble: Bubble, suggestion: Suggestion | None) -> str | None:
         # After a reconnect our own message may be read from history before the answer to its send is known.
-        return self.gate.against(
-            bubble, self.bubbles.suggestions.get(bubble.suggestion_id), self.now(), self.echoes.ours
-        )
+        return self.gate.against(bubble, suggestion, self.now(), self.echoes.ours)
 
     def _title(self, bubble: Bubble) -> str:
         dialog = self.archive.dialog(bubble.dialog_id)

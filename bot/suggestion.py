@@ -44,11 +44,12 @@ ARROWS: dict[State, tuple[State, ...]] = {
     State.OFFERED: (*_DECIDED, *_GONE),
     State.APPROVED: (State.PLANNED, State.CANCELLED),
     State.EDITED: (State.PLANNED, State.CANCELLED),
-    State.PLANNED: (State.SENDING, State.CANCELLED),
+    State.PLANNED: (State.SENDING, State.CANCELLED, State.OFFERED),
     State.SENDING: (State.SENT, State.UNKNOWN, State.CANCELLED),
     State.UNKNOWN: (State.SENT, State.CANCELLED),
 }
-"""Every arrow there is; a state without a line is an end. `pending -> approved` is the automatic mode."""
+"""Every arrow there is; a state without a line is an end. `pending -> approved` is the automatic mode, `planned ->
+offered` its end when a limit is reached while the reply is still being typed."""
 
 OPEN = (State.PENDING, State.HELD, State.OFFERED)
 """States in which the suggestion still waits for somebody."""

@@ -76,9 +76,8 @@ class Twin:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so
         that an approval never waits for a reply that is being written elsewhere."""
         now = self.now()
-        if not self.control.paused(now):
-            self._expire(now)
-        for suggestion in self.suggestions.stale_drafts():  # paused or not: words are taken back, none are said
+        self._expire(now)  # paused or not: what is stale ends and its words are taken back; none are said
+        for suggestion in self.suggestions.stale_drafts():
             await self._take_back(suggestion)
         if self.control.paused(now):
             return

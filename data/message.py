@@ -1,6 +1,6 @@
 """Telegram's facts as frozen values: a Dialog is one chat in the owner's list, a Message is one message in it.
 
-Nothing here knows Telethon; `data/telegram.py` is the one place that turns its objects into these.
+Nothing here knows Telethon; `data/telegram/` is the one place that turns its objects into these.
 """
 
 from dataclasses import dataclass

@@ -3,12 +3,16 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from bot.inbox import Inbox
+from bot.livedb import LiveDb
 from bot.request import text_in
+from bot.suggestion import fingerprint
 from data.archive import Archive
 from data.consent import Ledger
 from data.errors import ExitCode
@@ -45,6 +49,9 @@ async def test_a_narrower_consent_leaves_no_word_of_the_other_side_in_any_file(
     (await terminal("build")).ok()
     (await terminal("chats", "set", "Alma Reyes", "--mode", "ask")).ok()
     suggest(terminal.home, ALMA, "on my way")
+    with closing(LiveDb(terminal.home / "live.db")) as live:
+        assert Inbox(live, timedelta(0)).add(ALMA, 900, "zebrawood-1", NOW)
+    assert fingerprint("zebrawood-1").encode() in everything_in(terminal.home)
     reports = terminal.home / "reports"
     reports.mkdir()
     (reports / "evaluation.html").write_text("they wrote zebrawood-1")
@@ -59,6 +66,7 @@ async def test_a_narrower_consent_leaves_no_word_of_the_other_side_in_any_file(
     assert (granted.json["masked"], granted.json["dataset"]) == ([ALMA], True)
     left = everything_in(terminal.home)
     assert b"zebrawood" not in left
+    assert fingerprint("zebrawood-1").encode() not in left
     assert b"willow-149, noted" in left, "the owner's own words stay"
     assert agrees(terminal, BRUNO), "and so do the other chats"
     status = (await terminal("status", "--json")).json

@@ -3,6 +3,7 @@
 import threading
 from datetime import datetime
 
+from bot.control import Control
 from bot.inbox import Inbox
 from bot.policy import Mode
 from bot.review import Review
@@ -10,7 +11,7 @@ from bot.silence import silence
 from bot.suggestion import State, Suggestions
 from bot.twin import UNPLACED
 from sandbox.faults import Hold
-from tests.fakes import RecordedGenerator
+from tests.fakes import HandClock, RecordedGenerator
 from tests.household import NO_WAIT, Household, now, person, settle, until
 
 
@@ -68,6 +69,22 @@ async def test_a_draft_is_taken_out_when_the_owner_answers_elsewhere_and_when_th
         with house.live() as live:
             silence(live, boris.id, now())
         await until(lambda: not {anna.id, boris.id} & set(drafts))
+
+
+async def test_a_draft_that_becomes_stale_during_a_pause_is_taken_out_all_the_same(house: Household) -> None:
+    anna, clock = person(house), HandClock()
+    drafts = house.sandbox.town.boxes[house.owner_id].drafts
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running(now=clock):
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("incoming")
+        clock.forward(1)
+        await house.heard("offered", surface="draft")
+        with house.live() as live:
+            Control(live).pause()
+        clock.forward(house.settings.live.expire_minutes * 60 + 1)
+        await house.heard("expired")
+        await until(lambda: anna.id not in drafts)
 
 
 async def test_a_draft_the_owner_went_on_writing_is_left_alone(house: Household) -> None:

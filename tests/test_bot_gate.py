@@ -2,16 +2,17 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.policy import Mode
+from bot.policy import Mode, Policy
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.fakes import HandClock
-from tests.household import Household, approved, household, now, person, settle
+from tests.household import Household, approved, household, now, person, review, settle, until
 
 
 @pytest.fixture
@@ -72,3 +73,33 @@ async def test_a_change_to_what_was_answered_before_stops_nothing(slow: Househol
         clock.forward(2)
         await slow.heard("sent")
     assert slow.delivered() == ["sounds good"]
+
+
+@pytest.mark.parametrize("how", ["quiet hours begin", "the chat is set to ask"])
+async def test_an_automatic_reply_that_meets_a_limit_while_it_is_typed_waits_for_the_owner(
+    tmp_path: Path, how: str
+) -> None:
+    clock = HandClock()
+    start = clock() + timedelta(minutes=2)
+    quiet = f"{start:%H:%M}-{start + timedelta(hours=2):%H:%M}" if "quiet" in how else ""
+    async with (
+        Sandbox(small_town()) as sandbox,
+        household(sandbox, tmp_path, bubble_seconds=8.0, quiet_hours=quiet) as house,
+    ):
+        anna = person(house)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running(now=clock):
+            await sandbox.say(anna.id, house.owner_id, "lunch was great")
+            await approved(house, clock)
+            if quiet:
+                clock.forward(150)
+            else:
+                with house.live() as live:
+                    Policy(live, house.settings.live).set_mode(anna, Mode.ASK, clock())
+            told = await house.heard("offered")
+            assert told["because"] == (how.removesuffix(" begin") if quiet else "no longer automatic")
+            assert review(house, "approve")
+            await until(lambda: house.suggestions()[0].state is State.PLANNED)
+            clock.forward(10)
+            await house.heard("sent")
+    assert house.delivered() == ["sounds good"]

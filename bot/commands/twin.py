@@ -118,7 +118,7 @@ def run(as_json: Json = False) -> None:
             show.say("Loading the model ...")
             responder, adapter = speaker.responder(desk, desk.archive)
             name = adapter.card.name if adapter else "the untuned base"
-            show.say(f"Running with {name}. Ctrl-C stops it; so does: doppelgram pause")
+            show.say(f"Running with {name}. Ctrl-C stops it; from elsewhere, this silences it: doppelgram pause")
             asyncio.run(_run(desk, responder, adapter, as_json))
 
 

@@ -191,8 +191,10 @@ def _code(town: TownHall, phone: str) -> str:
 
 
 def _show_training(trained: dict[str, Any]) -> None:
-    fallen = 1 - trained["loss_adapter"] / trained["loss_base"]
     show.say(f"{trained['tokens']:,} tokens at {trained['tokens_per_second']:.0f} a second.", indent=4)
+    if not trained["loss_base"]:  # nothing was held out to measure on, which is said elsewhere
+        return
+    fallen = 1 - trained["loss_adapter"] / trained["loss_base"]
     show.say(
         f"Held-out own words, loss per token: {trained['loss_base']:.3f} untuned, {trained['loss_adapter']:.3f} now"
         f" ({fallen:.1%} lower, n={trained['n']} windows).",
