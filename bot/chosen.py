@@ -30,6 +30,15 @@ def chosen(desk: Desk) -> Adapter | None:
     return next((adapter for adapter in every if not is_stale(adapter, desk.archive)), None)
 
 
+def speaking(desk: Desk) -> tuple[Adapter | None, str]:
+    """The adapter that speaks, and why not where a named one may not: then the untuned base drafts and asks, and
+    nothing is sent by itself."""
+    try:
+        return chosen(desk), ""
+    except UserError as error:
+        return None, f"{error} {error.hint}"
+
+
 def wanted(desk: Desk) -> str | None:
     """The name in the settings, else the chosen one; None where nobody chose: then the newest speaks."""
     return desk.settings.model.adapter or choice(desk)

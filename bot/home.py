@@ -23,7 +23,16 @@ KEY_BYTES = 32
 LOOKS = 6
 """How often a lock is tried before it counts as held, a twentieth of a second apart."""
 LOCKS = ("login.lock", "train.lock")
-FILES = ("account.session*", "login.session*", "archive.db*", "live.db*", "surrogates.key*", "config.toml", *LOCKS)
+FILES = (
+    "account.session*",
+    "login.session*",
+    "archive.db*",
+    "live.db*",
+    "surrogates.key*",
+    "config.toml",
+    "agreed.json",
+    *LOCKS,
+)
 """What doppelgram itself puts into a home: by these a home is told from any other folder, and `wipe` removes them."""
 FOLDERS = ("dataset", "adapters", "reports")
 

@@ -30,8 +30,8 @@ class Candidate(Protocol):
         """Its messages."""
 
     @property
-    def logprob_mean(self) -> float:
-        """Mean log-probability of its tokens."""
+    def logprob_mean(self) -> float | None:
+        """Mean log-probability of its tokens; None where that is not known."""
 
     @property
     def finished(self) -> bool:
@@ -48,6 +48,9 @@ class Generator(Protocol):
 
     def forget(self, dialog: int) -> None:
         """Drop what is kept of a chat."""
+
+    def restart(self) -> None:
+        """Start anew after a failure: nothing that was kept is trusted."""
 
 
 Confidence = Callable[[Candidate, Sequence[Candidate]], float | None]

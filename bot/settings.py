@@ -65,6 +65,11 @@ class ModelSettings(Group):
     quantization: Literal["auto", "nf4", "none"] = Field("auto", description="auto: nf4 on CUDA, none on a CPU")
     threads: int | None = Field(None, ge=1, description="CPU threads; empty: torch decides")
     cache: Path = Field(user_cache_path("doppelgram"), description="where converted public models are kept")
+    server: str | None = Field(
+        None, description="another model server, such as http://127.0.0.1:8080/v1: it gets the text of the chats"
+    )
+    server_model: str | None = Field(None, description="what that server calls the model or adapter")
+    server_key: SecretStr | None = Field(None, description="its API key, where it wants one; a secret")
     memory_mib: int = Field(1024, ge=0, description="MiB for what was read of the chats, kept for the next reply there")
     candidates: int = Field(3, ge=1, le=16, description="replies generated for one suggestion")
     max_tokens: int = Field(96, ge=8, description="longest reply, in tokens")

@@ -7,7 +7,7 @@ module works without torch.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.chosen import chosen
+from bot import agreement, chosen, show
 from bot.desk import Desk
 from bot.guard import Guard
 from bot.respond import Candidate, Responder
@@ -16,11 +16,13 @@ from data.archive import Archive
 from data.pauses import FIXED
 from data.samples import Shape
 from data.transcript import Transcript
-from training import confidence, model
+from training import adapter as adapters
+from training import confidence, model, tokenizer
 from training.adapter import Adapter
 from training.confidence import Confidence
 from training.generate import Generator
 from training.model import LanguageModel
+from training.server import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Voice:
         """Drop what the model has read of a chat."""
         self.generator.forget(dialog)
 
+    def restart(self) -> None:
+        """Drop everything it has read."""
+        self.generator.restart()
+
 
 def load_model(desk: Desk, adapter: Adapter | None, base: str | None = None) -> LanguageModel:
     """The base of the settings (or this one), with an adapter on it."""
@@ -58,20 +64,53 @@ def load_model(desk: Desk, adapter: Adapter | None, base: str | None = None) -> 
 
 
 def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
-    """Everything that `run` and `try` answer with, and the adapter, None for the untuned base."""
-    adapter = chosen(desk)
-    loaded = load_model(desk, adapter)
+    """Everything that `run` and `try` answer with, and the adapter, None for the untuned base.
+
+    A named adapter that is missing or stale is told of, and not used. Raises UserError where the model cannot be had.
+    """
+    adapter, why_not = chosen.speaking(desk)
+    if why_not:
+        show.say(f"{why_not} Until then the untuned base speaks, and where the mode is auto it asks.", "yellow")
+    generator, quantization = _remote(desk, adapter) or _local(desk, adapter)
     table = confidence.load(adapter.folder) if adapter else None
     speaks = Responder(
         archive=archive,
-        generator=Voice(Generator(loaded, memory_bytes=desk.settings.model.memory_mib << 20), desk.settings.model),
-        confidence=_by(table if table and table.quantization == loaded.identity.quantization else None),
+        generator=generator,
+        confidence=_by(table if table and table.quantization == quantization else None),
         guard=Guard(),
         shape=shape(desk, adapter),
         key=desk.home.key(),
         candidates=desk.settings.model.candidates,
     )
     return speaks, adapter
+
+
+def _local(desk: Desk, adapter: Adapter | None) -> tuple[Voice | Server, str]:
+    """The model in this process, and what its weights are rounded to."""
+    loaded, wanted = load_model(desk, adapter), desk.settings.model
+    return Voice(Generator(loaded, memory_bytes=wanted.memory_mib << 20), wanted), loaded.identity.quantization
+
+
+def _remote(desk: Desk, adapter: Adapter | None) -> tuple[Voice | Server, str] | None:
+    """The model server of the settings, if there is one. What it rounds to, only the owner can say: a confidence table
+    that was measured otherwise would mean nothing."""
+    wanted = desk.settings.model
+    address = agreement.address(desk)
+    if address is None:
+        return None
+    words = tokenizer.load(wanted.base, wanted.cache)
+    if adapter:
+        adapters.check(adapter, model.identity_by_tokenizer(adapter.card, words))
+    server = Server(
+        address,
+        words,
+        model=wanted.server_model or "",
+        key=wanted.server_key.get_secret_value() if wanted.server_key else "",
+        max_tokens=wanted.max_tokens,
+        temperature=wanted.temperature,
+        top_p=wanted.top_p,
+    )
+    return server, wanted.quantization
 
 
 def shape(desk: Desk, adapter: Adapter | None) -> Shape:

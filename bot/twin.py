@@ -21,6 +21,7 @@ from bot.notices import Notices
 from bot.outbox import Outbox
 from bot.policy import Mode, Policy
 from bot.respond import Context, Proposal, Responder
+from bot.setbacks import TELL, Setbacks
 from bot.suggestion import OPEN, State, Suggestion, Suggestions
 from bot.writing import Writing
 from data.archive import Archive
@@ -63,6 +64,7 @@ class Twin:
     expire: timedelta = timedelta(hours=3)
     in_a_row: int = 6
     seed: int = 1
+    setbacks: Setbacks = field(default_factory=Setbacks, init=False)
     _placing: int | None = field(default=None, init=False)
 
     async def step(self) -> None:
@@ -70,7 +72,8 @@ class Twin:
         for chat in self.inbox.ready(self.now()):
             if self.control.paused(self.now()):
                 return
-            await self.answer(chat)
+            if not self.setbacks.waits(chat.dialog_id, self.now()):
+                await self.answer(chat)
 
     async def tidy(self) -> None:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so
@@ -132,7 +135,18 @@ class Twin:
     async def _write(self, chat: Ready, context: Context) -> None:
         attempt = self.suggestions.attempts(chat.dialog_id, chat.upto_id)
         seed = hash((self.seed, chat.dialog_id, chat.upto_id, attempt)) & 0x7FFFFFFF
-        proposals = await self.writing.reply(chat.dialog_id, lambda stop: self.responder.propose(context, seed, stop))
+        failed: tuple[str, str] | None = None
+        proposals: list[Proposal] | None = None
+        try:
+            proposals = await self.writing.reply(
+                chat.dialog_id, lambda stop: self.responder.propose(context, seed, stop)
+            )
+        except Exception as error:  # the model's, of whatever kind; what it says may hold words of the chat
+            failed = type(error).__name__, f"{error} {error.hint}" if isinstance(error, UserError) else ""
+        if failed:  # no longer within `except`: the error holds on to what the model had in memory
+            await self._set_back(chat, *failed)
+            return
+        self.setbacks.over(chat.dialog_id)
         if not self.listening.to(chat.dialog_id):  # revoked or forgotten while it was written
             self._settle(chat, Outcome.OFF)
             return
@@ -145,6 +159,16 @@ class Twin:
                 self._settle(chat, Outcome.DROPPED)
                 return
         await self._offer(chat, context, proposals[0], attempt)
+
+    async def _set_back(self, chat: Ready, error: str, why: str) -> None:
+        """The model failed: it starts anew, and the messages wait in the inbox for another try."""
+        self.writing.restart(self.responder.generator.restart)
+        self.setbacks.met(chat.dialog_id, self.now())
+        self.emit("trouble", dialog=chat.dialog_id, error=error, **({"because": why} if why else {}))
+        if self.setbacks.in_a_row >= TELL and not self.setbacks.told:
+            known = why or f"The model failed ({error})."
+            await self.outbox.to_owner(f"No reply could be written, {TELL} times in a row. {known} It is tried again.")
+            self.setbacks.told = True
 
     def _note_crisis(self, chat: Ready, context: Context) -> None:
         """The guard reads a burst as a whole, and the reply too: it may see what no single message showed."""

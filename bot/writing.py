@@ -50,6 +50,12 @@ class Writing:
         """Let the worker do something between two replies: the model is not for two threads at once."""
         self._worker.submit(work)
 
+    def restart(self, first: Callable[[], None]) -> None:
+        """A new worker, after the model failed in the old one; `first` is what it does before anything else."""
+        self._worker.shutdown(wait=False)
+        self._worker = ThreadPoolExecutor(1, "generator")
+        self._worker.submit(first)
+
     def close(self) -> None:
         """Stop the worker."""
         self._stop.set()

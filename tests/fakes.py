@@ -29,7 +29,7 @@ class RecordedCandidate:
     """One reply as a model would hand it over."""
 
     texts: tuple[str, ...]
-    logprob_mean: float = -1.0
+    logprob_mean: float | None = -1.0
     finished: bool = True
     tokens: int = 8
 
@@ -42,6 +42,7 @@ class RecordedGenerator:
     gate: threading.Event | None = None
     asked: list[Transcript] = field(default_factory=list)
     stopped: int = 0
+    restarted: int = 0
     forgotten: list[int] = field(default_factory=list)
 
     def reply(
@@ -55,6 +56,10 @@ class RecordedGenerator:
                 return []
         texts = self.replies[(len(self.asked) - 1) % len(self.replies)]
         return [RecordedCandidate(texts)] * n
+
+    def restart(self) -> None:
+        """Count that it was started anew."""
+        self.restarted += 1
 
     def forget(self, dialog: int) -> None:
         """Remember that a chat was to be dropped."""

@@ -24,8 +24,8 @@ from training import adapter as adapters
 from training.confidence import Confidence
 
 
-@pytest.fixture
-def desk(tmp_path: Path):
+def two_adapters(tmp_path: Path) -> Desk:
+    """A home with consents and two adapters that learned under them."""
     desk = Desk(Settings(home=tmp_path), Home.at(tmp_path))
     for name in ("older", "newer"):
         folder = desk.home.adapters / name
@@ -36,6 +36,12 @@ def desk(tmp_path: Path):
         (folder / adapters.CONFIG).touch()
     for dialog_id in (5, 6):
         Ledger(desk.archive).grant(dialog_id, Scope.CHAT, "test", "test", now())
+    return desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path):
+    desk = two_adapters(tmp_path)
     yield desk
     desk.archive.close()
 
@@ -120,3 +126,20 @@ def test_a_revocation_that_is_killed_halfway_leaves_no_adapter_that_may_speak(
         revoke("Carla")
     Ledger(desk.archive).grant(6, Scope.CHAT, "test", "test", now())
     assert chosen.name(desk) == "older"
+
+
+@pytest.mark.parametrize("how", ["stale", "missing"])
+def test_a_named_adapter_that_is_missing_or_stale_leaves_the_base_to_ask_and_says_why(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """Without an adapter's name nothing is sent by itself: `test_without_an_adapter_auto_asks`."""
+    monkeypatch.setattr(speaker, "load_model", lambda *_: models.tiny())
+    desk.settings.model.adapter = "newer" if how == "stale" else "gone"
+    Ledger(desk.archive).revoke(6, now())
+    speaks, adapter = speaker.responder(desk, desk.archive)
+    assert adapter is None
+    candidate = RecordedCandidate(("yep",))
+    assert speaks.confidence(candidate, [candidate, candidate]) is None
+    said = " ".join(capsys.readouterr().err.split())
+    assert ("newer is stale" if how == "stale" else "no adapter in") in said
+    assert "it asks" in said

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tests import training_models as models
+from training.candidate import Candidate
 from training.decode import Captured
-from training.generate import Candidate, Generator, Request
+from training.generate import Generator, Request
 from training.model import LanguageModel
 
 CHATS = [

@@ -12,9 +12,10 @@ from data.errors import UserError
 from data.samples import Sample
 from tests import training_models as models
 from training import confidence, evaluate, style, train
+from training.candidate import Candidate
 from training.confidence import Confidence, agreement, chrf
 from training.evaluate import Comparison, Scored
-from training.generate import Candidate, Generator
+from training.generate import Generator
 from training.model import LanguageModel
 from training.schedule import TrainOptions
 

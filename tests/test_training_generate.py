@@ -152,3 +152,24 @@ def test_a_prompt_is_read_in_parts_of_at_most_128_tokens_with_a_look_at_stop_bef
     taken = [(before, int(step)) for before, step in pairwise(steps) if step != "asked"]
     assert all(before == "asked" and step <= 128 for before, step in taken)
     assert len(taken) > 4
+
+
+def test_a_network_that_fails_in_the_middle_leaves_nothing_wrong_behind() -> None:
+    """Part of the layers hold the chunk, part do not: nothing of that may be read again."""
+    model = models.tiny()
+    generator = Generator(model)
+    generator.reply(CONTEXT, 1, seed=1, max_tokens=4)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("out of memory")
+
+    fault = model.decoder.layers[1].register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        generator.reply(GROWN, 2, seed=1, max_tokens=4)
+    fault.remove()
+    again = generator.reply(GROWN, 2, seed=2, max_tokens=8)
+    assert [c.texts for c in again] == [c.texts for c in Generator(model).reply(GROWN, 2, seed=2, max_tokens=8)]
+    generator.restart()
+    before = generator.read_tokens
+    generator.reply(GROWN, 1, seed=2, max_tokens=2)
+    assert generator.read_tokens - before > 50, "after a restart nothing is trusted"

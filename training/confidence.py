@@ -16,8 +16,9 @@ from pathlib import Path
 from data.errors import UserError
 from data.samples import Sample, write_private
 from training.adapter import disk
+from training.candidate import Candidate
 from training.evaluate import Scored, choose
-from training.generate import Candidate, Generator
+from training.generate import Generator
 
 FILE = "confidence.json"
 POINTS = 101
@@ -41,11 +42,14 @@ class Confidence:
     seed: int
     calibrated: bool = False
 
-    def of(self, candidates: Sequence[Candidate]) -> tuple[float, ...]:
-        """Each candidate's confidence, 0 to 1. A single candidate agrees with nobody, and gets 0."""
+    def of(self, candidates: Sequence[Candidate]) -> tuple[float | None, ...]:
+        """Each candidate's confidence, 0 to 1; None where its log-probability is not known. A single candidate agrees
+        with nobody, and gets 0."""
         agreements = agreement([candidate.texts for candidate in candidates])
         return tuple(
-            min(_quantile(self.logprob, candidate.logprob_mean), _quantile(self.agreement, agreed))
+            None
+            if candidate.logprob_mean is None
+            else min(_quantile(self.logprob, candidate.logprob_mean), _quantile(self.agreement, agreed))
             for candidate, agreed in zip(candidates, agreements, strict=True)
         )
 

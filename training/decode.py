@@ -224,6 +224,10 @@ class Steppers:
         self.refused = ""
         """Why the captured step is not used, once it was tried and did not work."""
 
+    def clear(self) -> None:
+        """Drop the graphs and their buffers; they are made again when needed."""
+        self._graphs.clear()
+
     def begin(self, chats: Sequence[tuple[Memory, int]], room: int) -> Stepper:
         """A stepper over each chat's number of rows, with room for so many more tokens."""
         (first, n), *others = chats

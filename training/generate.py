@@ -4,13 +4,15 @@ The cache of each dialog is kept: of a context that grew, only the new tokens ar
 on the seed and its index alone, never on the global random state, on the other candidates or on what was cached.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from data.transcript import Transcript, split_reply
+from data.transcript import Transcript
+from training.candidate import Candidate, candidate
 from training.decode import Captured, Steppers, logits_of
 from training.encode import CONTEXT_TOKENS, Encoder
 from training.memory import Memories, Memory
@@ -21,19 +23,6 @@ CHUNK = 128
 """Prompt tokens read between two looks at `stop`."""
 MEMORY_BYTES = 1 << 30
 """Default bound of all kept caches: 25,000 tokens of the small model, 18,000 of a 7B one in bf16 with grouped heads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One reply: at least one message, none of them empty."""
-
-    texts: tuple[str, ...]
-    logprob_mean: float
-    """Mean log-probability per token in nats, turn end included, at temperature 1."""
-    finished: bool
-    """Whether its last message is whole. If not, it is the only one and was cut at the limit of tokens; of several, the
-    one that was cut has been left out."""
-    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +127,14 @@ class Generator:
         """Drop what is kept of a dialog."""
         self._memories.forget(dialog)
 
+    def restart(self) -> None:
+        """Start anew after a failure: drop everything that was kept, and give its memory back."""
+        self._memories.clear()
+        self.steppers.clear()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
     def _read(self, request: Request) -> _Read | None:
         """Bring the dialog's memory up to the prompt. None if stopped; what was read by then is kept."""
         prompt = self._encoder.prompt(request.transcript, self._context_tokens)
@@ -187,24 +184,17 @@ class Generator:
                 row.logprob += float(logprobs[token])
                 row.blank = self._rules.is_blank(token, row.blank)
                 row.finished = token == self._encoder.end
+        made = [(row.request.dialog, self._candidate(row)) for row in rows]
         return {
-            each.request.dialog: tuple(
-                candidate for row in rows if row.request is each.request and (candidate := self._candidate(row)).texts
-            )
+            each.request.dialog: tuple(found for dialog, found in made if found and dialog == each.request.dialog)
             for each in batch
             if each.request.dialog not in stopped
         }
 
-    def _candidate(self, row: _Row) -> Candidate:
-        lines = self._encoder.decode(row.ids).rstrip("\ufffd").split("\n")
-        whole = _messages(lines if row.finished else lines[:-1])
-        return Candidate(whole or _messages(lines), row.logprob / max(1, len(row.ids)), bool(whole), len(row.ids))
+    def _candidate(self, row: _Row) -> Candidate | None:
+        logprob, ids = row.logprob / max(1, len(row.ids)), tuple(row.ids)
+        return candidate(self._encoder.decode(ids), row.finished, logprob, len(ids), ids)
 
 
 def _chance(request: Request, index: int) -> torch.Generator:
     return torch.Generator().manual_seed((request.seed * 1_000_003 + index) % 2**63)
-
-
-def _messages(lines: list[str]) -> tuple[str, ...]:
-    """The messages that these lines of a reply say, without empty ones."""
-    return tuple(text.strip() for line in lines for text in split_reply(line) if text.strip())

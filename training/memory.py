@@ -139,6 +139,10 @@ class Memories:
         while self._kept and self.nbytes > self._limit:
             self._kept.popitem(last=False)
 
+    def clear(self) -> None:
+        """Drop all."""
+        self._kept.clear()
+
     def forget(self, dialog: int) -> None:
         """Drop what is kept of a dialog."""
         self._kept.pop(dialog, None)

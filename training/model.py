@@ -153,6 +153,12 @@ def identity_on_disk(base: str, cache: Path, card: "Card") -> Identity:
     return replace(known, revision=revision, template=_hash(template), tokenizer=_hash(vocabulary))
 
 
+def identity_by_tokenizer(card: "Card", tokenizer: Any) -> Identity:
+    """That of the base which a card names, as far as a tokenizer tells: the weights are somewhere else."""
+    template, vocabulary = _hash(tokenizer.chat_template or ""), _hash(_vocabulary(tokenizer))
+    return Identity(card.base, card.revision, template, vocabulary, card.quantization)
+
+
 def quantization_of(network: Any) -> str:
     """`nf4`, `fp4`, `int8`, `none`, or several joined by `+`: read from the classes of the loaded linear layers."""
     kinds: set[str] = set()

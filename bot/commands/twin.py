@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot import show
-from bot.commands.options import Chat, Json
+from bot.commands.options import Chat, Json, Yes
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 def try_out(
     chat: Chat,
     text: Annotated[str | None, typer.Argument(help="What they would write; without it a conversation.")] = None,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """What would the twin answer here? Nothing is sent, nothing is stored."""
@@ -33,8 +34,9 @@ def try_out(
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
         demand_chat_consent(desk, dialog)
-        from bot import speaker
+        from bot import agreement, speaker
 
+        agreement.ask_once(desk, yes)
         if not as_json:
             show.say("Loading the model ...")
         responder, adapter = speaker.responder(desk, desk.archive)
@@ -100,12 +102,13 @@ def _row(asked: str, proposal: "Proposal") -> dict[str, Any]:
     }
 
 
-def run(as_json: Json = False) -> None:
+def run(yes: Yes = False, as_json: Json = False) -> None:
     """Be there: draft, ask or answer in the chats you listed. With --json one event a line. Ctrl-C stops it."""
-    from bot import account
+    from bot import account, agreement
     from bot.desk import Desk
 
     with Desk.open() as desk:
+        agreement.ask_once(desk, yes)
         account.login_of(desk.settings, desk.home.session)
         if not account.is_logged_in(desk):
             raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
