@@ -5,6 +5,7 @@ folder cannot cost anybody their files; what it does not know it leaves and repo
 """
 
 import shutil
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -21,21 +22,25 @@ from data.transcript import Scope
 from training import adapter as adapters
 
 
-def forget(desk: Desk, dialog_id: int) -> dict[str, Any]:
-    """Remove a chat from everywhere and revoke its consent; returns what was removed.
+def forget(desk: Desk, *dialog_ids: int) -> dict[str, Any]:
+    """Remove a chat from everywhere and revoke its consent; returns what was removed. A supergroup that was a basic
+    group before has two ids.
 
     First it is silenced, so that a running client says nothing more there, and the twin's untouched draft is taken out
     of its input box while it is still known what it was. The archive comes last: while its messages
     are there, an interrupted `forget` can be told from a finished one. What was learned from the chat is marked, not
     deleted, because other chats are in it too.
     """
-    silence(desk.live, dialog_id, desk.now)
-    withdrawn = withdraw(desk, dialog_id)
-    consent = Ledger(desk.archive).revoke(dialog_id, desk.now)
-    rows = desk.live.forget(dialog_id)
-    learned = _unlearn(desk.home, [dialog_id], tuple(Scope))
-    removed = {"messages": desk.archive.forget(dialog_id), **rows, **learned}
-    return removed | {"consent": consent, "draft_left": not withdrawn}
+    ledger, rows = Ledger(desk.archive), Counter[str]()
+    for dialog_id in dialog_ids:
+        silence(desk.live, dialog_id, desk.now)
+    withdrawn = [withdraw(desk, dialog_id) for dialog_id in dialog_ids]
+    consents = [ledger.revoke(dialog_id, desk.now) for dialog_id in dialog_ids]
+    for dialog_id in dialog_ids:
+        rows.update(desk.live.forget(dialog_id))
+    learned = _unlearn(desk.home, dialog_ids, tuple(Scope))
+    removed = {"messages": desk.archive.forget(*dialog_ids), **rows, **learned}
+    return removed | {"consent": any(consents), "draft_left": not all(withdrawn)}
 
 
 def narrow(desk: Desk, dialog_ids: Collection[int]) -> dict[str, Any]:

@@ -278,13 +278,19 @@ class Archive(Store):
 
     # --- leaving no trace
 
-    def forget(self, dialog_id: int) -> int:
-        """Remove a dialog's messages, cursor and name, overwrite the space they took; returns the message count.
-        The consent ledger keeps its rows: that the chat was once allowed, and no longer is, is worth knowing."""
+    def forget(self, *dialog_ids: int) -> int:
+        """Remove messages, cursors and names of these dialogs, and of people who wrote nowhere else; overwrite the
+        space they took. Returns the message count. The consent ledger keeps its rows: that a chat was once allowed,
+        and no longer is, is worth knowing."""
+        removed = 0
         with self.transaction():
-            removed = self.db.execute("DELETE FROM messages WHERE dialog_id = ?", (dialog_id,)).rowcount
-            self.db.execute("DELETE FROM cursors WHERE dialog_id = ?", (dialog_id,))
-            self.db.execute("DELETE FROM dialogs WHERE id = ?", (dialog_id,))
+            for dialog_id in dialog_ids:
+                removed += self.db.execute("DELETE FROM messages WHERE dialog_id = ?", (dialog_id,)).rowcount
+                self.db.execute("DELETE FROM cursors WHERE dialog_id = ?", (dialog_id,))
+                self.db.execute("DELETE FROM dialogs WHERE id = ?", (dialog_id,))
+            if min(dialog_ids, default=0) < 0:
+                others = "SELECT sender_id FROM messages WHERE dialog_id < 0 AND sender_id NOT NULL"
+                self.db.execute(f"DELETE FROM people WHERE id NOT IN ({others})")
         self.rewrite()
         return removed
 

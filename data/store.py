@@ -69,6 +69,7 @@ def _open(path: Path, steps: Steps, durable: str) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {durable}")
         db.execute("PRAGMA secure_delete = ON")
+        db.execute("PRAGMA temp_store = MEMORY")  # else a rewrite copies every text into the system's temporary folder
         migrate(db, steps)
     except BaseException:
         db.close()

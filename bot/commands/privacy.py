@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 def forget(chat: Chat, as_json: Json = False) -> None:
     """Remove a chat from archive, dataset, suggestions and outbox; adapters that learned from it become stale."""
     from bot import erase
-    from bot.chats import find
+    from bot.chats import find, whole
     from bot.desk import Desk
 
     with Desk.open() as desk:
-        dialog_id, title = (int(chat), chat) if _is_bare_id(desk, chat) else (None, chat)
-        if dialog_id is None:
+        ids, title = [int(chat)] if _is_bare_id(desk, chat) else [], chat
+        if not ids:
             dialog = find(desk.archive, chat)
-            dialog_id, title = dialog.id, dialog.title
-        removed = erase.forget(desk, dialog_id)
+            ids, title = [part.id for part in whole(desk.archive, dialog)], dialog.title
+        removed = erase.forget(desk, *ids)
     if as_json:
-        show.data({"id": dialog_id, "removed": removed})
+        show.data({"id": ids[0], "removed": removed})
         return
-    show.say(f"{show.plain(title)} is forgotten: {removed['messages']} messages removed.", "green")
+    show.say(f"{show.plain(title)} is forgotten: {show.count(removed['messages'], 'message')} removed.", "green")
     if removed["draft_left"]:
         show.say("Telegram could not be reached: words of the twin may still lie in its input box. Please look there.")
     if removed["dataset"]:
@@ -59,7 +59,7 @@ def wipe(yes: Yes = False, as_json: Json = False) -> None:
     if as_json:
         show.data({"files": removed, "left": left, "login_ended": ended})
         return
-    show.say(f"{removed} files deleted.", "green")
+    show.say(f"{show.count(removed, 'file')} deleted.", "green")
     if left:
         show.say(f"Left alone, because doppelgram did not make it: {', '.join(map(show.plain, left))}")
     if ended is False:
