@@ -17,6 +17,7 @@ from telethon import errors, events
 from telethon.tl import types
 
 from bot.control import SavedMessages
+from bot.setbacks import Setbacks
 from bot.twin import Twin
 from data.errors import UserError
 from data.message import Dialog, Message
@@ -49,6 +50,7 @@ class Live:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
     _caught_up: set[int] = field(default_factory=set)
+    _unreadable: Setbacks = field(default_factory=Setbacks)
     _reconnections: int = 0
     _fatal: asyncio.Future[None] = field(init=False)
 
@@ -221,7 +223,8 @@ class Live:
                 last, self._reconnections, offset = clock(), reconnections, self._offset()
             dialogs = self.twin.listening.dialogs()
             for dialog in dialogs:
-                if dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None:
+                unread = dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None
+                if unread and not self._unreadable.waits(dialog.id, self.twin.now()):
                     await self._reconcile(dialog)
             self._watched &= {dialog.id for dialog in dialogs}
             await asyncio.sleep(LOOK)
@@ -234,7 +237,9 @@ class Live:
         """Bring the archive up to date, then treat what it holds as if its events had come."""
         archive, listening = self.twin.archive, self.twin.listening
         if not await self._reading(Puller(self.client, archive, _Silent(), self.pace).pull(dialog)):
+            self._unreadable.met(dialog.id, self.twin.now())
             return
+        self._unreadable.over(dialog.id)
         with archive.transaction():  # what another process forgets or masks meanwhile is not written again
             if not listening.to(dialog.id):
                 return

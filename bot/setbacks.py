@@ -1,4 +1,5 @@
-"""Setbacks: replies that could not be written because the model failed, and when each is tried again."""
+"""Setbacks: what failed in which chat, a reply that the model could not write or a history that could not be read, and
+when it is tried again."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,12 +11,12 @@ TELL = 3
 
 @dataclass(slots=True)
 class Setbacks:
-    """What waits for its next try. The messages themselves wait in the inbox, so that a crash of all loses nothing."""
+    """What waits for its next try; what it waits with lies elsewhere, so that a crash of all loses nothing."""
 
     told: bool = False
     """Whether the owner knows of the present trouble."""
     in_a_row: int = 0
-    """Failures of any chat since a reply was last written."""
+    """Failures in any chat since the last success."""
     _due: dict[int, tuple[int, datetime]] = field(default_factory=dict)
 
     def met(self, dialog_id: int, now: datetime) -> None:
@@ -25,7 +26,7 @@ class Setbacks:
         self.in_a_row += 1
 
     def over(self, dialog_id: int) -> None:
-        """A reply was written there."""
+        """It succeeded there."""
         self._due.pop(dialog_id, None)
         self.in_a_row, self.told = 0, False
 

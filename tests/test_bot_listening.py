@@ -18,7 +18,7 @@ from data.transcript import Scope
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, small_town
-from tests.fakes import RecordedGenerator
+from tests.fakes import HandClock, RecordedGenerator
 from tests.household import Household, now, person, settle, until
 from tests.terminal import Terminal, ended
 
@@ -246,3 +246,19 @@ async def test_forgetting_a_chat_out_of_reach_says_that_words_may_be_left(house:
     done = (await Terminal(tmp_path, house.sandbox)("forget", str(anna.id))).ok()
     assert "input box" in done.err
     assert house.suggestions(State.OFFERED) == []
+
+
+async def test_a_chat_whose_history_cannot_be_read_is_tried_ever_less_often(house: Household) -> None:
+    anna, clock = person(house), HandClock()
+    house.allow(person(house, 1).id, Mode.AUTO)  # it has been read, and Saved Messages before it, once the client runs
+    async with house.running(now=clock):
+        house.sandbox.faults.refuse("GetHistory", 400, "PEER_ID_INVALID", times=1000)
+        house.allow(anna.id, Mode.AUTO)
+        for tried, seconds in enumerate((0, 0.6, 1.1, 2.1), 1):
+            clock.forward(seconds)
+            await house.heard("trouble", times=tried)
+            await settle(1.5)
+            assert len([event for event in house.events if event["event"] == "trouble"]) == tried, "it waits"
+        house.sandbox.faults.clear()
+        clock.forward(5)
+        await house.heard("watching", dialog=anna.id)
