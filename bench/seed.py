@@ -19,7 +19,7 @@ LONGEST = 1024
 _AT_ONCE = 1000
 _QUERY = """
     SELECT dialog_id, mine, forwarded, coalesce(sender_id, mine) AS author, sent_at,
-           ltrim(coalesce(media, '') || ' ' || text) AS said
+           ltrim(coalesce(media, '') || ' ' || text) AS said, media IS NOT NULL AS attached
     FROM messages WHERE NOT service ORDER BY dialog_id, id
 """
 
@@ -45,7 +45,7 @@ def conversations(archive: Path) -> tuple[list[str], pd.DataFrame]:
     texts = ["".join(pieces[bounds[each] : bounds[each + 1]]) for each in np.flatnonzero(kept)]
     until = pd.Series(pieces).str.len().groupby(number).cumsum()
     own = pd.DataFrame({"kept": number.map(kept), "place": number.map(kept.cumsum() - 1), "ends": until})
-    return texts, own[mine & ends_turn & ~frame.forwarded.astype(bool)]
+    return texts, own[mine & ends_turn & ~(frame.forwarded | frame.attached).astype(bool)]
 
 
 def token_ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
