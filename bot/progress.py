@@ -23,6 +23,7 @@ class Bar:
     name: str
     _bar: Progress
     _task: TaskID
+    hidden: bool = False
     _said_at: float = field(default_factory=time.monotonic)
 
     def at(self, share: float, words: str) -> None:
@@ -32,7 +33,7 @@ class Bar:
             self._bar.reset(self._task, words="")
         self._bar.update(self._task, completed=min(1.0, share), words=show.plain(words))
         now = time.monotonic()
-        if self._bar.disable and now - self._said_at >= EVERY:
+        if self._bar.disable and not self.hidden and now - self._said_at >= EVERY:
             self._said_at = now
             show.say(f"{self.name}: {share:.0%}, {show.plain(words)}")
 
@@ -42,8 +43,8 @@ class Bar:
 
 
 @contextmanager
-def bar(name: str) -> Iterator[Bar]:
-    """A bar that is there while the work goes on."""
+def bar(name: str, hidden: bool = False) -> Iterator[Bar]:
+    """A bar that is there while the work goes on; hidden where another process shows the same work."""
     console = show.err()
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -52,8 +53,8 @@ def bar(name: str) -> Iterator[Bar]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
-        yield Bar(name, shown, shown.add_task(name, total=1.0, words=""))
+    with Progress(*columns, console=console, disable=hidden or not console.is_terminal) as shown:
+        yield Bar(name, shown, shown.add_task(name, total=1.0, words=""), hidden)
 
 
 class Shown(Protocol):

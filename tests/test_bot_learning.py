@@ -179,3 +179,13 @@ async def test_try_answers_each_line_of_a_pipe_and_ends_well_at_its_end(shell: T
     assert list(dict.fromkeys(row["asked"] for row in answered["suggestions"])) == asked
     assert answered["seconds"] > 0
     assert "TEXT" in (await shell("try", "Alma Reyes")).failed(2).err
+
+
+async def test_torchrun_runs_the_same_command_and_one_of_its_processes_speaks_and_writes(shell: Terminal) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bot")
+    done = (await ended(await shell.start("train", "--epochs", "0.5", "--json", program=torchrun))).ok()
+    assert done.json["steps"] > 0
+    assert done.err.count("Loading the base model") == 1
+    (made,) = adapter.every(shell.home / "adapters")
+    assert made.card.training["steps"] == done.json["steps"]
+    assert sorted(path.name for path in made.folder.iterdir()) == [adapter.CONFIG, adapter.WEIGHTS, adapter.CARD]

@@ -72,11 +72,18 @@ class Adapter:
 
 
 def save(model: "LanguageModel", folder: Path, card: Card) -> Adapter:
-    """Write the adapter that `model` carries. Raises `UserError` when the disk is full; then no card is left."""
+    """Write the adapter that `model` carries. Raises `UserError` when the disk is full; then no card is left.
+
+    Every rank takes part, and the first one writes.
+    """
     from peft import get_peft_model_state_dict
     from safetensors.torch import save as serialize
 
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _state(model, get_peft_model_state_dict)}
+    from training import ranks
+
+    weights = {name: ranks.whole(tensor) for name, tensor in _state(model, get_peft_model_state_dict)}
+    if not ranks.first():
+        return Adapter(folder, card)
     with disk(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -16,6 +16,7 @@ from safetensors.torch import save as serialize
 from torch import Tensor
 
 from data.samples import write_private
+from training import ranks
 from training.adapter import disk, write_bytes
 
 
@@ -33,14 +34,20 @@ class Position:
 
 
 def save(folder: Path, position: Position, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
-    """Write a checkpoint into `folder` and drop the older ones. Raises `UserError` when the disk is full."""
+    """Write a checkpoint into `folder` and drop the older ones. Raises `UserError` when the disk is full.
+
+    Every rank takes part, and the first one writes.
+    """
+    weights = {name: ranks.whole(tensor) for name, tensor in parameters.items()}
+    state = _flat(optimizer)
+    if not ranks.first():
+        return
     with disk(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=folder))
         try:
-            weights = {name: tensor.detach().cpu().contiguous() for name, tensor in parameters.items()}
             write_bytes(work / "adapter.safetensors", serialize(weights))
-            write_bytes(work / "optimizer.safetensors", serialize(_flat(optimizer)))
+            write_bytes(work / "optimizer.safetensors", serialize(state))
             write_private(work / "position.json", json.dumps(asdict(position)))
             target = folder / f"checkpoint-{position.step:09d}"
             if target.exists() and _key_of(target) != position.key:
@@ -63,8 +70,8 @@ def resume(folder: Path, key: str, parameters: dict[str, Tensor], optimizer: tor
         weights = load_file(place / "adapter.safetensors")
         with torch.no_grad():
             for name, parameter in parameters.items():
-                parameter.copy_(weights[name])
-        _restore(optimizer, load_file(place / "optimizer.safetensors"))
+                parameter.copy_(ranks.put(parameter, weights[name]))
+        _restore(optimizer, list(parameters.values()), load_file(place / "optimizer.safetensors"))
         return position
     return Position(key)
 
@@ -86,16 +93,17 @@ def _all(folder: Path) -> list[Path]:
 def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
     return {
-        f"{index}.{name}": value.detach().cpu().contiguous()
+        f"{index}.{name}": ranks.whole(value)
         for index, values in state.items()
         for name, value in values.items()
         if isinstance(value, Tensor)
     }
 
 
-def _restore(optimizer: torch.optim.Optimizer, flat: dict[str, Tensor]) -> None:
+def _restore(optimizer: torch.optim.Optimizer, parameters: list[Tensor], flat: dict[str, Tensor]) -> None:
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in flat.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
+        place = parameters[int(index)]
+        state.setdefault(int(index), {})[name] = ranks.put(place, value) if value.shape == place.shape else value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

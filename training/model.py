@@ -85,6 +85,8 @@ def load(
         raise UserError(
             f"The package {error.name} is missing.", "Run: pip install 'doppelgram[train]'", ExitCode.CONFIGURATION
         ) from error
+    from training import ranks
+
     if threads is not None:
         torch.set_num_threads(threads)
     found = bases.find(base, cache)
@@ -97,9 +99,16 @@ def load(
         "trust_remote_code": False,
         "local_files_only": True,
     }
-    if cuda:
+    several = ranks.several()
+    if several and quantization == "nf4":
+        raise UserError(
+            "A base in 4 bit cannot be shared out over several GPUs.",
+            "Set DOPPELGRAM_MODEL__QUANTIZATION=auto, or train on one GPU.",
+            ExitCode.CONFIGURATION,
+        )
+    if cuda and not several:  # what is shared out is loaded by the CPU and goes to the GPUs layer by layer
         options["device_map"] = {"": 0}
-    if quantization == "nf4" or (quantization == "auto" and cuda):
+    if quantization == "nf4" or (quantization == "auto" and cuda and not several):
         options["quantization_config"] = _nf4(options["dtype"])
     try:
         tokenizer = AutoTokenizer.from_pretrained(found.folder, trust_remote_code=False, local_files_only=True)

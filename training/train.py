@@ -22,11 +22,10 @@ from data import samples
 from data.errors import UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, schedule
+from training import checkpoint, ranks, schedule
 from training.checkpoint import Position
 from training.encode import Encoded, Encoder
 from training.interrupt import ctrl_c
-from training.loss import token_losses
 from training.model import LanguageModel
 from training.packing import MicroBatch
 from training.schedule import TrainOptions
@@ -85,7 +84,9 @@ def train(
     The model comes without an adapter and leaves with the trained one on. `stop()` and Ctrl-C end it after the
     current step with a checkpoint. `measure()` is called between the last step and the card that makes the folder an
     adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call goes on with
-    there. Raises `UserError` for a dataset that is empty, a loss that is not a number, a full disk.
+    there. Started by `torchrun`, several processes do all this together: the first one writes, nothing is measured, and
+    the network stays sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that is not a
+    number, a full disk.
     """
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
@@ -97,13 +98,14 @@ def train(
         result = _steps(model, windows, _key(model, card.hash, options), out, options, progress, stop, now)
         if result.interrupted:
             return result
-        losses = measure()
+        losses = {} if ranks.several() else measure()
         made = _card(model, card, out.name, date(), options, result)
         adapter = adapters.save(model, out, replace(made, losses=losses))
-        checkpoint.clear(out)
+        if ranks.first():
+            checkpoint.clear(out)
         return replace(result, adapter=adapter)
     finally:
-        if adapter is None:
+        if adapter is None and not ranks.several():
             adapters.detach(model)
 
 
@@ -117,6 +119,7 @@ def _steps(
     stop: Callable[[], bool],
     now: Callable[[], float],
 ) -> TrainResult:
+    losses_of = ranks.shard(model)
     parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
     began = here = checkpoint.resume(out, key, parameters, optimizer)
@@ -126,24 +129,25 @@ def _steps(
     model.causal.train()
     try:
         with ctrl_c() as pressed:
-            while (used := schedule.used(here, options, len(plan))) < 1.0 and not (stop() or pressed()):
+            while (used := schedule.used(here, options, len(plan))) < 1.0 and not ranks.anywhere(stop() or pressed()):
                 started, within_a_step = now(), True
                 batches, rate = plan[here.step_of_epoch], schedule.rate(here.step, used, options)
-                losses.append(_step(model, optimizer, list(parameters.values()), batches, rate, options, here.step))
-                here = _advance(here, batches, now() - started, len(plan))
+                losses.append(_step(losses_of, optimizer, list(parameters.values()), batches, rate, options, here.step))
+                here = _advance(here, batches, ranks.alike(now() - started), len(plan))
                 within_a_step = False
                 if here.step_of_epoch == 0:
                     plan = schedule.plan(windows, options, here.epoch)
                 used = min(1.0, schedule.used(here, options, len(plan)))
                 speed = _speed(began, here)
                 progress(StepReport(here.step, used, losses[-1], rate, here.tokens, speed, here.seconds))
-                if now() - saved >= CHECKPOINT_SECONDS:
+                if ranks.alike(now() - saved >= CHECKPOINT_SECONDS):
                     checkpoint.save(out, here, parameters, optimizer)
                     saved = now()
             checkpoint.save(out, here, parameters, optimizer)  # also after the last step: measuring may be interrupted
-        interrupted = used < 1.0 or pressed()
+        interrupted = ranks.anywhere(used < 1.0 or pressed())
     except KeyboardInterrupt:
-        if within_a_step:  # the second Ctrl-C: weights and optimizer disagree, so the last checkpoint stands
+        # The second Ctrl-C: weights and optimizer disagree, or other ranks wait in a step; the last checkpoint stands.
+        if within_a_step or ranks.several():
             raise
         interrupted = True
         checkpoint.save(out, here, parameters, optimizer)
@@ -233,7 +237,7 @@ def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
 
 
 def _step(
-    model: LanguageModel,
+    losses: ranks.Losses,
     optimizer: torch.optim.Optimizer,
     parameters: list[Tensor],
     batches: tuple[MicroBatch, ...],
@@ -245,14 +249,16 @@ def _step(
     count = sum(batch.weight(options.format_weight) for batch in batches)
     total = 0.0
     optimizer.zero_grad(set_to_none=True)
-    with torch.random.fork_rng(devices=[] if model.device.type == "cpu" else [model.device]):
+    device = losses.causal.device
+    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
         torch.manual_seed(options.seed * 1_000_003 + step)  # dropout's, so that a resumed training repeats it
-        for batch in batches:
-            loss = token_losses(model, batch).weighted(options.format_weight) / count
-            loss.backward()
-            total += float(loss.detach())
+        for batch, times in ranks.share(batches, options.micro_batch_tokens):
+            loss = losses(batch, options.format_weight) / count
+            (loss * times).backward()
+            total += float(loss.detach()) * (times > 0)
+    total = ranks.total(total)
     norm = torch.nn.utils.clip_grad_norm_(parameters, options.clip)
-    if not (math.isfinite(total) and math.isfinite(float(norm))):
+    if not (math.isfinite(total) and math.isfinite(float(ranks.whole(norm)))):
         raise _NotANumberError
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -1,6 +1,7 @@
 """train and evaluate: dataset -> adapter, and how good it is."""
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SCORED = 80
 """Held-out windows that a comparison reads: enough for an interval, in about a minute on a CPU."""
+MEASURED_LATER = "Not measured yet: `doppelgram evaluate` does that, on one GPU."
+"""After a training on several."""
 
 
 def train(
@@ -29,16 +32,23 @@ def train(
     """Teach a base model how you write. Ctrl-C keeps what was learned; the same command goes on from there."""
     from bot import chosen
     from bot.desk import Desk
+    from training import ranks
 
-    with Desk.open() as desk, desk.home.holding_training("train"):
+    with ranks.group(), Desk.open() as desk, ExitStack() as held:
+        if ranks.first():
+            held.enter_context(desk.home.holding_training("train"))
         demand_consent(desk)  # said before a model is loaded
         report = _train(desk, base, minutes, epochs)
+        if not ranks.first():
+            return
         chosen.drop_stale_choice(desk)
         report["speaks"] = chosen.name(desk)
     if as_json:
         show.data(report)
         return
-    losses = report["why_none"] or f"Loss {report['loss_base']:.3f} -> {report['loss_adapter']:.3f}."
+    losses = (
+        report.get("why_none", MEASURED_LATER) or f"Loss {report['loss_base']:.3f} -> {report['loss_adapter']:.3f}."
+    )
     show.say(f"{report['adapter']}: {report['steps']} steps in {report['seconds']:.0f} s. {losses}", "green")
     if report["speaks"] != report["adapter"]:
         show.say(f"{report['speaks']} goes on speaking. To change that: doppelgram adapters use {report['adapter']}")
@@ -67,6 +77,7 @@ def _ended(desk: "Desk", scopes: "Mapping[str, str]") -> int:
 def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
     from bot import measure, progress, speaker
     from training import adapter as adapters
+    from training import ranks
     from training.schedule import TrainOptions
     from training.train import StepReport
     from training.train import train as learn
@@ -76,11 +87,12 @@ def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float 
         minutes = wanted.minutes
         epochs = None if minutes else wanted.epochs
     options = TrainOptions(minutes=minutes, epochs=epochs, learning_rate=wanted.learning_rate, seed=wanted.seed)
-    show.say("Loading the base model ...")
+    if ranks.first():
+        show.say("Loading the base model ...")
     model = speaker.load_model(desk, None, base)
-    out = _place(desk.home.adapters)
+    out = ranks.alike(_place(desk.home.adapters) if ranks.first() else None)
     measured: dict[str, Any] = {}
-    with progress.bar("train") as bar:
+    with progress.bar("train", hidden=not ranks.first()) as bar:
 
         def step(report: StepReport) -> None:
             words = f"step {report.step}, loss {report.loss:.3f}, {report.tokens_per_second:.0f} tokens/s"
@@ -93,7 +105,7 @@ def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float 
         result = learn(model, desk.home.dataset, out, options, step, measure=held_out)
     if result.interrupted or result.adapter is None:
         raise KeyboardInterrupt
-    if _ended(desk, result.adapter.card.scopes):
+    if ranks.first() and _ended(desk, result.adapter.card.scopes):
         adapters.update(result.adapter, stale=True)
         raise UserError(
             f"A consent ended during the training, so the adapter {out.name} is stale and does not speak.",
