@@ -114,7 +114,11 @@ def test_losses_in_tiles_and_their_gradients_are_those_of_all_logits_at_once(mon
 
 
 def test_a_familys_own_changes_of_the_logits_are_in_the_loss() -> None:
-    for family, options in (("Gemma2", {"final_logit_softcapping": 3.0}), ("Granite", {"logits_scaling": 8.0})):
+    for family, options in (
+        ("Gemma2", {"final_logit_softcapping": 3.0}),
+        ("Granite", {"logits_scaling": 8.0}),
+        ("FalconH1", {"lm_head_multiplier": 0.2, "mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16}),
+    ):
         which = network(family, **options)
         ids = torch.tensor([WINDOWS[1]])
         with torch.no_grad():

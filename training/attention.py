@@ -9,6 +9,7 @@ is computed in rectangles, padded on the right, by the network's own attention. 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -107,6 +108,7 @@ def _agrees(model: LanguageModel, how: Way) -> bool:
     return float(apart.mean()) <= _LIMITS.get(expected.dtype, 0.08)
 
 
+@cache
 def _register() -> None:
     from transformers.modeling_utils import AttentionInterface
 

@@ -6,6 +6,7 @@ the head runs over them in tiles whose gradient is taken at once, so that one ti
 format (message boundaries, turn ends) are summed apart.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +97,9 @@ class _Tiled(torch.autograd.Function):
             with torch.enable_grad():
                 leaf = states.detach().requires_grad_()
                 nll = _nll(head, shape, leaf, wanted)
-                slopes.append(torch.autograd.grad(nll.sum(), leaf)[0])
+                nll.sum().backward(inputs=[leaf])
+            assert leaf.grad is not None
+            slopes.append(leaf.grad)
             losses.append(nll.detach())
         ctx.save_for_backward(torch.cat(slopes))
         return torch.cat(losses)
@@ -120,5 +123,7 @@ def _nll(head: Any, shape: tuple[float, float], hidden: Tensor, targets: Tensor)
 def _shape_of_scores(config: Any) -> tuple[float, float]:
     """What some families do to the head's output: a factor (Granite, Cohere) and a soft cap (Gemma 2), 0 for none."""
     text = config.get_text_config()
-    scale = 1.0 / getattr(text, "logits_scaling", 1.0) * getattr(text, "logit_scale", 1.0)
-    return float(scale), float(getattr(text, "final_logit_softcapping", None) or 0.0)
+    factors = (getattr(text, "logit_scale", None), getattr(text, "lm_head_multiplier", None))
+    scale = math.prod(factor for factor in factors if factor is not None)
+    divisor = getattr(text, "logits_scaling", None) or 1.0
+    return scale / divisor, float(getattr(text, "final_logit_softcapping", None) or 0.0)
