@@ -14,7 +14,20 @@ import typer
 from typer.core import TyperGroup
 
 from bot import disk, show
-from bot.commands import account, adapters, chats, check, consent, history, importing, learning, privacy, review, twin
+from bot.commands import (
+    account,
+    adapters,
+    chats,
+    check,
+    consent,
+    history,
+    importing,
+    learning,
+    plan,
+    privacy,
+    review,
+    twin,
+)
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
 
@@ -22,7 +35,7 @@ STOPPED = "Stopped. Run the same command to go on."
 
 VERBS = (
     *("status", "demo"),
-    *("doctor", "login", "chats", "consent", "pull", "import", "build", "train", "evaluate", "try"),
+    *("doctor", "login", "chats", "consent", "pull", "import", "build", "plan", "train", "evaluate", "try"),
     *("run", "review", "pause", "resume", "log", "adapters"),
     *("forget", "logout", "wipe"),
 )
@@ -56,6 +69,7 @@ app.add_typer(consent.app, name="consent", rich_help_panel=ROAD)
 app.command(rich_help_panel=ROAD)(history.pull)
 app.command("import", rich_help_panel=ROAD)(importing.import_file)
 app.command(rich_help_panel=ROAD)(history.build)
+app.command(rich_help_panel=ROAD)(plan.plan)
 app.command(rich_help_panel=ROAD)(learning.train)
 app.command(rich_help_panel=ROAD)(learning.evaluate)
 app.command("try", rich_help_panel=ROAD)(twin.try_out)

@@ -189,7 +189,9 @@ def test_the_three_rooms_are_ours_and_not_a_package_of_the_same_name(name: str) 
     assert Path(module.__file__).resolve().is_relative_to(ROOT)
 
 
-@pytest.mark.parametrize("module", ["bot.cli", "bot.status", "bot.doctor", "bot.review", "training"])
+@pytest.mark.parametrize(
+    "module", ["bot.cli", "bot.status", "bot.doctor", "bot.review", "training", "training.fit", "training.work"]
+)
 def test_what_answers_at_once_loads_neither_torch_nor_telethon(module: str) -> None:
     heavy = {"telethon", *TORCH}
     if module in ("bot.status", "bot.doctor"):

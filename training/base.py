@@ -43,12 +43,7 @@ def find(base: str, cache: Path) -> Base:
     folder = Path(base).expanduser()
     if folder.is_dir():
         return Base(folder.resolve().name, fingerprint(folder), folder)
-    if base.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", base):
-        raise UserError(
-            f"There is no model folder {base}.",
-            "Name an existing folder, a hub id, or smollm2.",
-            ExitCode.CONFIGURATION,
-        )
+    _demand_hub_id(base)
     return _hub(base, cache)
 
 
@@ -69,12 +64,39 @@ def local(base: str, cache: Path) -> Path | None:
     folder = Path(base).expanduser()
     if folder.is_dir():
         return folder
-    if not (cache / "hub" / f"models--{base.partition('@')[0].replace('/', '--')}").exists():
-        return None
+    return _here(base, cache)
+
+
+def configuration(base: str, cache: Path) -> dict[str, Any]:
+    """What a base's `config.json` says; from the hub that one file is fetched. Raises `UserError`, exit code 3."""
+    folder = local(base, cache)
+    if folder is None and base == SMOLLM2:
+        folder = find(base, cache).folder
     try:
-        return _snapshot(base, cache, local_files_only=True)
-    except Exception:  # every kind of "not here in full"
-        return None
+        if folder is not None:
+            return dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The model in {folder} has no config.json that can be read.", "Download it again.", ExitCode.CONFIGURATION
+        ) from error
+    _demand_hub_id(base)
+    try:
+        from huggingface_hub import hf_hub_download
+
+        name, _, revision = base.partition("@")
+        path = hf_hub_download(name, "config.json", revision=revision or None, cache_dir=cache / "hub")
+        return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+    except Exception as error:
+        raise _not_downloaded(base, error) from error
+
+
+def _demand_hub_id(base: str) -> None:
+    if base.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", base):
+        raise UserError(
+            f"There is no model folder {base}.",
+            "Name an existing folder, a hub id, or smollm2.",
+            ExitCode.CONFIGURATION,
+        )
 
 
 def fingerprint(folder: Path) -> str:
@@ -115,20 +137,41 @@ def _refuse(folder: Path) -> None:
 
 
 def _hub(base: str, cache: Path) -> Base:
-    try:
-        folder = _snapshot(base, cache, local_files_only=True)
-    except Exception:  # every kind of "not here in full" means the same: ask the hub
+    folder = _here(base, cache)
+    if folder is None:
         try:
             folder = _snapshot(base, cache)
         except Exception as error:
-            raise UserError(
-                f"The model {base} could not be downloaded ({type(error).__name__}).",
-                "Check the name and the network, or set MODEL__BASE to a local folder.",
-                ExitCode.CONFIGURATION,
-            ) from error
+            raise _not_downloaded(base, error) from error
     if not list(folder.glob("*.safetensors")):
         _refuse(folder)
     return Base(base.partition("@")[0], folder.name, folder)
+
+
+def _not_downloaded(base: str, error: Exception) -> UserError:
+    return UserError(
+        f"The model {base} could not be downloaded ({type(error).__name__}).",
+        "Check the name and the network, or set MODEL__BASE to a local folder.",
+        ExitCode.CONFIGURATION,
+    )
+
+
+def _here(base: str, cache: Path) -> Path | None:
+    """The snapshot of a hub model that is on this disk in full: a download may have been interrupted."""
+    if not (cache / "hub" / f"models--{base.partition('@')[0].replace('/', '--')}").exists():
+        return None
+    try:
+        folder = _snapshot(base, cache, local_files_only=True)
+        index = folder / "model.safetensors.index.json"
+        if index.exists():
+            wanted = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        else:
+            wanted = {"model.safetensors"}
+    except Exception:  # every kind of "not here in full"
+        return None
+    known = ("tokenizer.json", "tokenizer.model", "vocab.json")
+    whole = all((folder / name).exists() for name in (*wanted, "config.json", "tokenizer_config.json"))
+    return folder if whole and any((folder / name).exists() for name in known) else None
 
 
 def _snapshot(base: str, cache: Path, **options: Any) -> Path:

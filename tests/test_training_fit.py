@@ -1,0 +1,233 @@
+"""What plan computes, held against torch: memory against its tracker, arithmetic against its counter, shapes against
+transformers, tokens against the tokenizer."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import plan as bench
+from data.errors import ExitCode, UserError
+from tests import training_models as models
+from training import fit, known, machine, work
+from training.fit import METHODS, MODES, Checkpointing, Method, Shape
+from training.machine import GIB, Machine
+
+SMALL = Shape(6, 256, 256, 128, 4, 896, 4096, tied=False)
+WORK = work.Work(tokens=1_000_000, loss_share=0.4, context=1024, mean=600)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_predicted_peak_is_within_a_tenth_of_torchs_memory_tracker(method: Method, mode: Checkpointing) -> None:
+    ratios = [bench.compare(SMALL, method, mode, tokens)["ratio"] for tokens in (512, 1024, 4096)]
+    assert all(abs(ratio - 1) < 0.10 for ratio in ratios), ratios
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_predicted_peak_of_a_cpu_in_fp32_is_within_a_tenth_of_the_tracker_too(method: Method) -> None:
+    shape = Shape(4, 128, 128, 64, 4, 448, 2048, tied=True)
+    row = bench.compare(shape, method, "off", 1024, stream=4, by_document=True)
+    assert abs(row["ratio"] - 1) < 0.10, row
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_the_operations_of_a_token_are_those_that_torch_counts(method: Method) -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from training import attention
+    from training.loss import token_losses
+
+    device = torch.device("meta")
+    model = bench._model(SMALL, method, 4, device)
+    attention._CHOSEN[model.causal] = "varlen"
+    batch = bench._batch(1024)
+    model.causal.train()
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = _Whole()  # torch's own would hook gradients that the tiled loss asks for by itself
+    with counter, attention.packed(model):
+        token_losses(model, batch).weighted(1.0).backward()
+    share = sum(window.loss_tokens for window in batch.windows) / batch.tokens
+    counted = counter.get_flop_counts()["Global"]
+    products = counted[torch.ops.aten.mm]  # of attention it counts the masked half too, or nothing
+    predicted = fit.operations(SMALL, method, replace(WORK, loss_share=share, mean=0))
+    assert products / batch.tokens == pytest.approx(predicted, rel=0.02)
+
+
+class _Whole(bench._NoModules):
+    parents = frozenset({"Global"})
+
+
+PUBLISHED = {
+    "Qwen/Qwen3-14B": 14.77,
+    "Qwen/Qwen3-8B": 8.19,
+    "Qwen/Qwen3-4B-Instruct-2507": 4.02,
+    "Qwen/Qwen3-1.7B": 1.72,
+    "Qwen/Qwen3-0.6B": 0.596,
+    "Qwen/Qwen2.5-7B-Instruct": 7.62,
+    "Qwen/Qwen2.5-3B-Instruct": 3.09,
+    "mistralai/Mistral-Nemo-Instruct-2407": 12.25,
+    "meta-llama/Llama-3.1-8B-Instruct": 8.03,
+    "meta-llama/Llama-3.2-3B-Instruct": 3.21,
+    "HuggingFaceTB/SmolLM3-3B": 3.08,
+    "mistralai/Mistral-7B-Instruct-v0.3": 7.25,
+    "smollm2": 0.1345,
+}
+"""10^9 weights, as their makers count them."""
+
+
+def test_the_shapes_of_the_table_have_as_many_weights_as_the_models() -> None:
+    counted = {each.id: each.shape.parameters / 1e9 for each in known.BASES}
+    assert counted == pytest.approx(PUBLISHED, rel=0.005)
+
+
+def test_the_table_begins_with_the_bases_that_know_most_languages() -> None:
+    languages = [each.languages for each in known.BASES]
+    assert languages == sorted(languages, reverse=True)
+
+
+def test_the_table_knows_a_base_in_any_revision() -> None:
+    assert known.find("Qwen/Qwen3-8B@main") == known.find("Qwen/Qwen3-8B") != None  # noqa: E711
+    assert known.find("Qwen/Qwen3") is None
+
+
+def _configs() -> list[Any]:
+    from transformers import Gemma3TextConfig, LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config
+
+    sizes: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 160,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "vocab_size": 500,
+        "head_dim": 32,
+    }
+    without = {name: value for name, value in sizes.items() if name != "head_dim"}
+    return [
+        LlamaConfig(**without, tie_word_embeddings=True),
+        MistralConfig(**sizes),
+        Qwen2Config(**without),
+        Qwen3Config(**sizes),
+        Gemma3TextConfig(**sizes),
+    ]
+
+
+@pytest.mark.parametrize("config", _configs(), ids=lambda config: str(config.model_type))
+def test_a_shape_read_from_a_configuration_has_the_weights_that_transformers_makes(config: Any) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with torch.device("meta"):
+        network = AutoModelForCausalLM.from_config(config)
+    matrices = sum(p.numel() for p in network.parameters() if p.dim() == 2)
+    assert fit.shape_of(config.to_dict()).parameters == matrices
+
+
+def test_another_architecture_and_a_garbled_configuration_are_refused_in_one_sentence() -> None:
+    with pytest.raises(UserError, match="cannot compute the architecture mamba") as refusal:
+        fit.shape_of({"model_type": "mamba"})
+    assert refusal.value.code == ExitCode.CONFIGURATION
+    with pytest.raises(UserError, match="lacks or garbles 'num_hidden_layers'"):
+        fit.shape_of({"model_type": "llama", "num_attention_heads": 4, "hidden_size": 64})
+
+
+def test_a_micro_batch_is_the_largest_that_fits_and_nothing_is_computed_twice_before_it_must() -> None:
+    shape = known.BASES[1].shape
+    fits = [fit.fit(shape, "qlora", Machine("", memory * GIB, 1e14), WORK) for memory in (6, 12, 24, 48, 80)]
+    assert [each.micro_batch_tokens for each in fits] == sorted(each.micro_batch_tokens for each in fits) or any(
+        each.checkpointing == "full" for each in fits
+    )
+    assert fits[0].micro_batch_tokens == 0
+    assert fits[0].peak.total > 6 * GIB * 0.92
+    for memory, each in zip((12, 24, 48, 80), fits[1:], strict=True):
+        room = memory * GIB * (1 - fit.RESERVE)
+        assert each.peak.total <= room
+        larger = fit.peak(shape, "qlora", each.micro_batch_tokens * 2, checkpointing=each.checkpointing).total
+        assert larger > room or each.micro_batch_tokens == fit.SIZES[0]
+    assert (fits[1].checkpointing, fits[2].checkpointing) == ("full", "off")
+
+
+def test_no_micro_batch_is_smaller_than_the_longest_conversation() -> None:
+    long = replace(WORK, context=3000)
+    assert fit.fit(known.BASES[1].shape, "qlora", Machine("", 80 * GIB, 1e14), long).micro_batch_tokens >= 3000
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("rtx3090", "RTX 3090"),
+        ("NVIDIA GeForce RTX 4090", "RTX 4090"),
+        ("RTX 4060 Ti", "RTX 4060 Ti"),
+        ("NVIDIA A100-SXM4-80GB", "A100 80GB"),
+        ("a100", "A100 40GB"),
+        ("NVIDIA H100 PCIe", "H100"),
+        ("l4", "L4"),
+    ],
+)
+def test_a_gpu_is_known_however_it_is_written(written: str, means: str) -> None:
+    assert machine.named(written).name == means
+
+
+@pytest.mark.parametrize("name", ["", "voodoo", "RTX 3080 Ti", "90"])
+def test_another_gpu_is_not_taken_for_one_of_the_table(name: str) -> None:
+    with pytest.raises(UserError, match="is not in the table") as refusal:
+        machine.named(name)
+    assert refusal.value.code == ExitCode.USAGE
+
+
+def test_tokens_are_counted_as_training_encodes_them_and_estimated_within_a_third(tmp_path: Path) -> None:
+    from training import base
+    from training.encode import CONTEXT_TOKENS, Encoder
+
+    folder = models.dataset(tmp_path / "dataset", [*models.windows(), models.without_target(models.windows()[0])])
+    encoder = Encoder(models.tokenizer())
+    windows = [encoder.sample(sample, CONTEXT_TOKENS) for sample in models.windows()]
+    tokens = sum(len(window.ids) for window in windows)
+    counted = work.of(folder, base.local("smollm2", models.MODELS))
+    assert (counted.tokens, counted.known_by) == (tokens, "counted")
+    assert counted.context == max(len(window.ids) for window in windows)
+    assert counted.loss_share == pytest.approx(sum(window.loss_tokens for window in windows) / tokens)
+    estimated = work.of(folder, None)
+    assert estimated.known_by == "estimated"
+    assert estimated.tokens == pytest.approx(tokens, rel=0.34)
+    assert estimated.loss_share == pytest.approx(counted.loss_share, rel=0.34)
+
+
+def test_a_dataset_with_nothing_to_learn_is_no_work(tmp_path: Path) -> None:
+    folder = models.dataset(tmp_path, [models.without_target(sample) for sample in models.windows()])
+    with pytest.raises(UserError, match="no message of yours to learn from"):
+        work.of(folder, None)
+
+
+def _cached(cache: Path, *names: str) -> Path:
+    """A model in the hub's cache of which these files have come down."""
+    model = cache / "hub" / "models--some--model"
+    folder = model / "snapshots" / ("0" * 40)
+    folder.mkdir(parents=True, exist_ok=True)
+    (model / "refs").mkdir(exist_ok=True)
+    (model / "refs" / "main").write_text("0" * 40)
+    for name in names:
+        (folder / name).write_text("{}")
+    return folder
+
+
+def test_a_model_of_which_plan_fetched_the_configuration_alone_is_not_taken_for_downloaded(tmp_path: Path) -> None:
+    from training import base
+
+    _cached(tmp_path, "config.json")
+    assert base.local("some/model", tmp_path) is None
+    folder = _cached(tmp_path, "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+    assert base.local("some/model", tmp_path) == folder
+
+
+def test_of_a_model_in_parts_each_part_must_be_here(tmp_path: Path) -> None:
+    from training import base
+
+    folder = _cached(tmp_path, "config.json", "tokenizer.json", "tokenizer_config.json", "a.safetensors")
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"x": "a.safetensors", "y": "b.safetensors"}}')
+    assert base.local("some/model", tmp_path) is None
+    (folder / "b.safetensors").write_text("")
+    assert base.local("some/model", tmp_path) == folder
