@@ -226,15 +226,14 @@ class Encoder:
         roles = ["system", "user", "assistant", "user", "assistant"]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
         try:
-            rendered = self._render(turns)
+            parts = _parts(self._render(turns), marks)
         except Exception:  # jinja's and the template's own ways to say "system role not supported"
-            rendered = self._render(turns[1:]).replace(marks[1], f"{marks[0]}\n{marks[1]}", 1)
-        parts: list[str] = []
-        for mark in marks:
-            part, found, rendered = rendered.partition(mark)
-            if not found:
-                raise _unfit("its chat template drops or reorders turns")
-            parts.append(part)
+            parts = None
+        if parts is None:
+            # No place for a system's words, or none before the last turn (Mistral): they open the first user's.
+            parts = _parts(self._render(turns[1:]).replace(marks[1], f"{marks[0]}\n{marks[1]}", 1), marks)
+        if parts is None:
+            raise _unfit("its chat template drops or reorders turns")
         # The last reply's header is not used: some templates (Qwen3) put an empty thought before it, and only there.
         return _Glue(*(tuple(self._control(part)) for part in parts[:4]))
 
@@ -243,6 +242,17 @@ class Encoder:
 
     def _control(self, part: str) -> list[int]:
         return list(self._tokenizer(part, add_special_tokens=False, split_special_tokens=False)["input_ids"])
+
+
+def _parts(rendered: str, marks: list[str]) -> list[str] | None:
+    """What stands before each mark; None where one is missing or out of order."""
+    parts = []
+    for mark in marks:
+        part, found, rendered = rendered.partition(mark)
+        if not found:
+            return None
+        parts.append(part)
+    return parts
 
 
 def _from(transcript: Transcript, first: int) -> Transcript:
