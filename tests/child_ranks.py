@@ -15,6 +15,7 @@ from tests import training_models as models
 from training import ranks, schedule, train
 from training.encode import Encoder
 from training.schedule import TrainOptions
+from training.step import Stepper
 
 
 def learn(dataset: str, out: str, options: str, stop: str) -> None:
@@ -50,7 +51,8 @@ def every_weight(dataset: Path, options: TrainOptions) -> dict[str, object]:
     here = sum((getattr(weight, "to_local", lambda w=weight: w)()).numel() for weight in weights)
     optimizer = torch.optim.SGD(weights)  # unlike AdamW's, its steps tell a gradient from a multiple of it
     plan = schedule.plan(list(Encoder(model.tokenizer).samples(samples.each(dataset, "train"), 400)), options, 0)
-    found = [train._step(losses, optimizer, weights, batches, 0.02, options, n) for n, batches in enumerate(plan)]
+    step = Stepper(losses, optimizer, weights, options)
+    found = [step(batches, 0.02, n) for n, batches in enumerate(plan)]
     return {"several": ranks.several(), "losses": found, "share": here / size}
 
 

@@ -59,6 +59,7 @@ def save(folder: Path, position: Position, parameters: dict[str, Tensor], optimi
     for old in _all(folder):
         if old != target:  # also one of another dataset, whatever its step
             shutil.rmtree(old, ignore_errors=True)
+    _drop_unfinished(folder)
 
 
 def resume(folder: Path, key: str, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> Position:
@@ -84,6 +85,13 @@ def clear(folder: Path) -> None:
     """Delete all checkpoints: the training is finished."""
     for place in _all(folder):
         shutil.rmtree(place)
+    _drop_unfinished(folder)
+
+
+def _drop_unfinished(folder: Path) -> None:
+    """What a process left that was killed while it wrote. No other one writes here: one training at a time."""
+    for work in folder.glob(".checkpoint-*"):
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _all(folder: Path) -> list[Path]:

@@ -6,7 +6,6 @@ found best for little data. How long, in which order and at which rate says `tra
 
 import hashlib
 import json
-import math
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +28,7 @@ from training.interrupt import ctrl_c
 from training.model import LanguageModel
 from training.packing import MicroBatch
 from training.schedule import TrainOptions
+from training.step import NoMemoryError, NotANumberError, Stepper
 
 CHECKPOINT_SECONDS = 180.0
 
@@ -86,7 +86,7 @@ def train(
     adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call goes on with
     there. Started by `torchrun`, several processes do all this together: the first one writes, nothing is measured, and
     the network stays sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that is not a
-    number, a full disk.
+    number, memory that does not hold half a micro-batch, a full disk.
     """
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
@@ -122,6 +122,7 @@ def _steps(
     losses_of = ranks.shard(model)
     parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
+    step = Stepper(losses_of, optimizer, list(parameters.values()), options)
     began = here = checkpoint.resume(out, key, parameters, optimizer)
     plan = schedule.plan(windows, options, here.epoch)
     losses: list[float] = []
@@ -132,7 +133,7 @@ def _steps(
             while (used := schedule.used(here, options, len(plan))) < 1.0 and not ranks.anywhere(stop() or pressed()):
                 started, within_a_step = now(), True
                 batches, rate = plan[here.step_of_epoch], schedule.rate(here.step, used, options)
-                losses.append(_step(losses_of, optimizer, list(parameters.values()), batches, rate, options, here.step))
+                losses.append(step(batches, rate, here.step))
                 here = _advance(here, batches, ranks.alike(now() - started), len(plan))
                 within_a_step = False
                 if here.step_of_epoch == 0:
@@ -151,11 +152,19 @@ def _steps(
             raise
         interrupted = True
         checkpoint.save(out, here, parameters, optimizer)
-    except _NotANumberError as error:
+    except NotANumberError as error:
         checkpoint.save(out, here, parameters, optimizer)
         raise UserError(
             f"The loss stopped being a number at step {here.step}.",
-            "Run it again with a lower learning rate; it goes on from just before that step.",
+            "Lower TRAIN__LEARNING_RATE and run it again: it goes on from just before that step.",
+        ) from error
+    except NoMemoryError as error:
+        if not ranks.several():  # the others wait in the step and take no part in saving
+            checkpoint.save(out, here, parameters, optimizer)
+        raise UserError(
+            f"The memory ran out at step {here.step}"
+            + (", with half the tokens at a time too." if step.halved else "."),
+            "Close other programs and run it again: it goes on from there. Or choose a smaller model with --base.",
         ) from error
     finally:
         model.causal.eval()
@@ -199,10 +208,6 @@ def _card(
     )
 
 
-class _NotANumberError(Exception):
-    """The loss or its gradient overflowed. The weights are still those from before the step."""
-
-
 def _encode(model: LanguageModel, dataset: Path, options: TrainOptions) -> list[Encoded]:
     encoder = Encoder(model.tokenizer)
     encoded = encoder.samples(samples.each(dataset, "train"), options.window_tokens)
@@ -234,36 +239,6 @@ def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
     fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0)
     parts = [asdict(fixed), model.identity.as_json(), dataset]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _step(
-    losses: ranks.Losses,
-    optimizer: torch.optim.Optimizer,
-    parameters: list[Tensor],
-    batches: tuple[MicroBatch, ...],
-    rate: float,
-    options: TrainOptions,
-    step: int,
-) -> float:
-    """One optimizer step on the weighted mean over its loss tokens, however they fell into micro-batches."""
-    count = sum(batch.weight(options.format_weight) for batch in batches)
-    total = 0.0
-    optimizer.zero_grad(set_to_none=True)
-    device = losses.causal.device
-    with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
-        torch.manual_seed(options.seed * 1_000_003 + step)  # dropout's, so that a resumed training repeats it
-        for batch, times in ranks.share(batches, options.micro_batch_tokens):
-            loss = losses(batch, options.format_weight) / count
-            (loss * times).backward()
-            total += float(loss.detach()) * (times > 0)
-    total = ranks.total(total)
-    norm = torch.nn.utils.clip_grad_norm_(parameters, options.clip)
-    if not (math.isfinite(total) and math.isfinite(float(ranks.whole(norm)))):
-        raise _NotANumberError
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    return total
 
 
 def _advance(here: Position, batches: tuple[MicroBatch, ...], seconds: float, steps_of_epoch: int) -> Position:

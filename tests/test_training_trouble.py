@@ -1,0 +1,98 @@
+"""A training that is killed, runs out of memory or fills the disk goes on as if nothing had been."""
+
+import errno
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from data.errors import UserError
+from tests import training_models as models
+from training import checkpoint, train
+from training.schedule import TrainOptions
+from training.train import CHECKPOINT_SECONDS
+
+TINY = TrainOptions(
+    max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_steps=2, dropout=0.1
+)
+LARGE = replace(TINY, max_steps=2, micro_batch_tokens=10**6)
+"""All windows in one micro-batch."""
+HALF = 250 << 20
+"""Bytes that hold half of it: the whole needs about twice as many."""
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return models.dataset(tmp_path_factory.mktemp("data") / "dataset", models.windows(24))
+
+
+def child(trouble: str, dataset: Path, out: Path, options: TrainOptions, number: int) -> "Child":
+    words = [sys.executable, "-m", "tests.child_train", trouble, str(dataset), str(out), json.dumps(asdict(options))]
+    done = subprocess.run([*words, str(number)], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return Child(done.returncode, [float(line) for line in done.stdout.splitlines()], done.stderr)
+
+
+class Child:
+    def __init__(self, code: int, losses: list[float], err: str) -> None:
+        self.code, self.losses, self.err = code, losses, err
+
+
+@pytest.mark.parametrize("trouble", ["kill", "tear"])
+def test_a_training_that_was_killed_goes_on_with_the_losses_of_an_undisturbed_one(
+    trouble: str, dataset: Path, tmp_path: Path
+) -> None:
+    """Between two checkpoints, and within the writing of one: the last whole one stands, and nothing else is left."""
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", TINY)
+    killed = child(trouble, dataset, tmp_path / "me", TINY, 5)
+    assert killed.code == -9, killed.err
+    (saved,) = (tmp_path / "me").glob("checkpoint-*")
+    step = int(saved.name.removeprefix("checkpoint-"))
+    assert 0 < step < len(killed.losses) < 8, "a step was lost"
+    rest = train.train(models.tiny(), dataset, tmp_path / "me", TINY)
+    assert killed.losses == pytest.approx(whole.losses[: len(killed.losses)], rel=1e-5)
+    assert rest.losses == pytest.approx(whole.losses[step:], rel=1e-5)
+    assert sorted(path.name for path in (tmp_path / "me").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "card.json",
+    ]
+
+
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", TINY)
+    write, written = checkpoint.write_bytes, list[Path]()
+
+    def full(place: Path, content: bytes) -> None:
+        written.append(place)
+        if len(written) == 4:  # the second half of the second checkpoint
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(place, content)
+
+    monkeypatch.setattr(checkpoint, "write_bytes", full)
+    ticks = iter(range(0, 10**9, int(CHECKPOINT_SECONDS)))
+    with pytest.raises(UserError, match="disk is full") as caught:
+        train.train(models.tiny(), dataset, tmp_path / "me", TINY, now=lambda: float(next(ticks)))
+    assert "same command again" in (caught.value.hint or "")
+    assert [path.name for path in (tmp_path / "me").iterdir()] == ["checkpoint-000000001"]
+    rest = train.train(models.tiny(), dataset, tmp_path / "me", TINY)
+    assert rest.losses == pytest.approx(whole.losses[1:], rel=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds")
+def test_memory_that_holds_half_a_micro_batch_is_enough_and_less_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
+    options = replace(LARGE, dropout=0.0)
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", options)
+    enough = child("memory", dataset, tmp_path / "enough", options, HALF)
+    assert enough.code == 0, enough.err
+    assert enough.losses == pytest.approx(whole.losses, rel=1e-4)
+    less = child("memory", dataset, tmp_path / "less", options, HALF // 4)
+    assert less.code == 1
+    assert less.err.startswith("The memory ran out at step 0, with half the tokens at a time too. Close other programs")
+    assert [path.name for path in (tmp_path / "less").glob("checkpoint-*")] == ["checkpoint-000000000"]
+    rest = train.train(models.tiny(), dataset, tmp_path / "less", options)
+    assert rest.losses == pytest.approx(whole.losses, rel=1e-5)

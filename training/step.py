@@ -1,0 +1,88 @@
+"""One optimizer step, and what may go wrong in it: a loss that is not a number, memory that runs out."""
+
+import gc
+import math
+
+import torch
+from torch import Tensor
+
+from training import ranks
+from training.packing import MicroBatch
+from training.schedule import TrainOptions
+
+
+class NotANumberError(Exception):
+    """The loss or its gradient overflowed. The weights are still those from before the step."""
+
+
+class NoMemoryError(Exception):
+    """Forward and backward pass do not fit, not in halves either. The weights are still those from before the step."""
+
+
+class Stepper:
+    """Makes the steps of one training. Once a step did not fit, it and all later ones go in micro-batches of half the
+    size: the same step, as its loss is a sum."""
+
+    def __init__(
+        self,
+        losses: ranks.Losses,
+        optimizer: torch.optim.Optimizer,
+        parameters: list[Tensor],
+        options: TrainOptions,
+    ) -> None:
+        self._losses, self._optimizer, self._parameters, self._options = losses, optimizer, parameters, options
+        self.halved = False
+
+    def __call__(self, batches: tuple[MicroBatch, ...], rate: float, number: int) -> float:
+        """One step on the weighted mean over its loss tokens, however they fell into micro-batches: that mean.
+
+        `number` counts the steps of the training. Raises `NotANumberError` and `NoMemoryError`.
+        """
+        total = self._gradients(batches, number)
+        if total is None and not self.halved and not ranks.several():  # other ranks would wait for this one
+            self.halved = True
+            total = self._gradients(batches, number)
+        if total is None:
+            raise NoMemoryError
+        total = ranks.total(total)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._options.clip)
+        if not (math.isfinite(total) and math.isfinite(float(ranks.whole(norm)))):
+            raise NotANumberError
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.step()
+        return total
+
+    def _gradients(self, batches: tuple[MicroBatch, ...], number: int) -> float | None:
+        """The loss of this rank's part, its gradient left at the parameters; None where the memory ran out."""
+        try:
+            return self._passes(batches, number)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_of_memory(error):
+                raise
+        # Outside of the handler: the error holds every tensor of the pass.
+        self._optimizer.zero_grad(set_to_none=True)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+    def _passes(self, batches: tuple[MicroBatch, ...], number: int) -> float:
+        options, device, total = self._options, self._losses.causal.device, 0.0
+        count = sum(batch.weight(options.format_weight) for batch in batches)
+        parts = tuple(half for batch in batches for half in batch.halves()) if self.halved else batches
+        self._optimizer.zero_grad(set_to_none=True)
+        with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
+            torch.manual_seed(options.seed * 1_000_003 + number)  # dropout's, so that a resumed training repeats it
+            for batch, times in ranks.share(parts, options.micro_batch_tokens):
+                loss = self._losses(batch, options.format_weight) / count
+                (loss * times).backward()
+                total += float(loss.detach()) * (times > 0)
+        return total
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """CUDA has a class for it; on a CPU torch raises a bare RuntimeError."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return any(words in str(error) for words in ("can't allocate memory", "not enough memory"))
