@@ -60,7 +60,9 @@ class TelegramSettings(Group):
 class ModelSettings(Group):
     """The base model and how it answers."""
 
-    base: str = Field("Qwen/Qwen2.5-7B-Instruct", description="hub id (with @revision), local folder, or smollm2")
+    base: str = Field(
+        "Qwen/Qwen2.5-7B-Instruct", description="hub id (with @revision), local folder, GGUF file, or smollm2"
+    )
     adapter: str | None = Field(None, description="which adapter speaks; empty: the newest that is not stale")
     quantization: Literal["auto", "nf4", "none"] = Field("auto", description="auto: nf4 on CUDA, none on a CPU")
     threads: int | None = Field(None, ge=1, description="CPU threads; empty: torch decides")

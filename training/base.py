@@ -1,4 +1,5 @@
-"""Where a base model comes from: a folder, the hub, or the small model that ships inside a package. Safetensors only.
+"""Where a base model comes from: a folder, the hub, a GGUF file, or the small model that ships inside a package.
+Safetensors only; a GGUF file, which holds numbers and text and no code either, is unpacked into them once.
 
 Whatever the source, `find` hands back one local folder with a tokenizer, a chat template and safetensors weights,
 and a revision that says which bytes they are, so that an adapter can refuse any other base.
@@ -10,6 +11,7 @@ import json
 import logging
 import re
 import shutil
+import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,8 @@ SMOLLM2 = "smollm2"
 _SMOLLM2_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _SLICE = 1 << 16
 _SLICES = 64
+_SMALL = 1 << 30
+SOURCE = "source.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +39,27 @@ class Base:
 def find(base: str, cache: Path) -> Base:
     """The local folder of a base model, downloaded or converted into `cache` on the first call.
 
-    `base` is `smollm2`, a folder, or a hub id, optionally as `id@revision`. Raises `UserError` with exit code 3 where
-    the model cannot be had, or is stored as anything but safetensors.
+    `base` is `smollm2`, a folder, a GGUF file, or a hub id, optionally as `id@revision`. Raises `UserError` with exit
+    code 3 where the model cannot be had, or is stored as anything but safetensors or GGUF.
     """
     if base == SMOLLM2:
         return _smollm2(cache)
-    folder = Path(base).expanduser()
-    if folder.is_dir():
-        return Base(folder.resolve().name, fingerprint(folder), folder)
+    path = Path(base).expanduser()
+    if path.is_dir():
+        return Base(path.resolve().name, fingerprint(path), path)
+    if path.suffix == ".gguf" and path.is_file():
+        folder, revision = _place_of(path, cache)
+        return _unpack(path, folder, revision, path.stem)
     _demand_hub_id(base)
     return _hub(base, cache)
 
 
 def name_of(base: str) -> str:
     """What a base will be called, before it is found."""
-    folder = Path(base).expanduser()
-    return folder.resolve().name if base != SMOLLM2 and folder.is_dir() else base.partition("@")[0]
+    path = Path(base).expanduser()
+    if base == SMOLLM2 or not path.exists():
+        return base.partition("@")[0]
+    return path.resolve().name if path.is_dir() else path.stem
 
 
 def local(base: str, cache: Path) -> Path | None:
@@ -58,19 +67,19 @@ def local(base: str, cache: Path) -> Path | None:
 
     For a look at its tokenizer: nothing is downloaded, unpacked or checked.
     """
-    if base == SMOLLM2:
-        folder = _unpacked(cache)
-        return folder if (folder / "source.json").exists() else None
-    folder = Path(base).expanduser()
-    if folder.is_dir():
-        return folder
+    path = Path(base).expanduser()
+    if base != SMOLLM2 and path.is_dir():
+        return path
+    if base == SMOLLM2 or path.is_file():
+        folder = _unpacked(cache) if base == SMOLLM2 else _place_of(path, cache)[0]
+        return folder if (folder / SOURCE).exists() else None
     return _here(base, cache)
 
 
 def configuration(base: str, cache: Path) -> dict[str, Any]:
     """What a base's `config.json` says; from the hub that one file is fetched. Raises `UserError`, exit code 3."""
     folder = local(base, cache)
-    if folder is None and base == SMOLLM2:
+    if folder is None and (base == SMOLLM2 or Path(base).expanduser().is_file()):
         folder = find(base, cache).folder
     try:
         if folder is not None:
@@ -94,7 +103,7 @@ def _demand_hub_id(base: str) -> None:
     if base.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?", base):
         raise UserError(
             f"There is no model folder {base}.",
-            "Name an existing folder, a hub id, or smollm2.",
+            "Name an existing folder, a GGUF file, a hub id, or smollm2.",
             ExitCode.CONFIGURATION,
         )
 
@@ -110,15 +119,20 @@ def fingerprint(folder: Path) -> str:
         _refuse(folder)
     digest = hashlib.sha256()
     for path in files:
-        size = path.stat().st_size
-        digest.update(f"{path.name}\0{size}\0".encode())
-        with path.open("rb") as file:
+        _add(digest, path, path.name)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _add(digest: Any, path: Path, name: str) -> None:
+    size = path.stat().st_size
+    digest.update(f"{name}\0{size}\0".encode())
+    with path.open("rb") as file:
+        if path.suffix == ".safetensors":
             header = int.from_bytes(file.read(8), "little")
             digest.update(file.read(min(header, size)))
-            for index in range(_SLICES):
-                file.seek(max(0, size - _SLICE) * index // (_SLICES - 1))
-                digest.update(file.read(_SLICE))
-    return f"sha256:{digest.hexdigest()}"
+        for index in range(_SLICES):
+            file.seek(max(0, size - _SLICE) * index // (_SLICES - 1))
+            digest.update(file.read(_SLICE))
 
 
 def _refuse(folder: Path) -> None:
@@ -144,7 +158,11 @@ def _hub(base: str, cache: Path) -> Base:
         except Exception as error:
             raise _not_downloaded(base, error) from error
     if not list(folder.glob("*.safetensors")):
-        _refuse(folder)
+        raise UserError(
+            f"The model {base} has no safetensors weights on the hub. Pickled ones can run code when they are loaded.",
+            "Use a model, or a revision of it, that is stored as safetensors.",
+            ExitCode.CONFIGURATION,
+        )
     return Base(base.partition("@")[0], folder.name, folder)
 
 
@@ -199,17 +217,35 @@ def _smollm2(cache: Path) -> Base:
             ExitCode.CONFIGURATION,
         )
     folder = _unpacked(cache)
-    if not (folder / "source.json").exists():
-        _convert(source, folder)
-    return Base(SMOLLM2, str(json.loads((folder / "source.json").read_text())["revision"]), folder)
+    revision = None if (folder / SOURCE).exists() else f"sha256:{_whole(source)}"
+    return _unpack(source, folder, revision, SMOLLM2)
+
+
+def _whole(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpacked(cache: Path) -> Path:
     return cache / "smollm2-135m-instruct-fp32"
 
 
-def _convert(source: Path, folder: Path) -> None:
-    """Unpack the GGUF into fp32 safetensors, once: from then on loading takes under a second instead of half a minute.
+def _place_of(path: Path, cache: Path) -> tuple[Path, str]:
+    """Where a GGUF file is unpacked to, and the revision that stands for its bytes."""
+    digest = hashlib.sha256()
+    _add(digest, path, "")
+    return cache / f"gguf-{path.stem}-{digest.hexdigest()[:16]}", f"sha256:{digest.hexdigest()}"
+
+
+def _unpack(source: Path, folder: Path, revision: str | None, name: str) -> Base:
+    if not (folder / SOURCE).exists():
+        assert revision
+        _convert(source, folder, revision)
+    return Base(name, str(json.loads((folder / SOURCE).read_text(encoding="utf-8"))["revision"]), folder)
+
+
+def _convert(source: Path, folder: Path, revision: str) -> None:
+    """Unpack the GGUF into safetensors, once: from then on loading takes under a second instead of half a minute.
 
     Written beside its place and renamed, so an interrupted conversion leaves nothing that looks finished.
     """
@@ -224,27 +260,34 @@ def _convert(source: Path, folder: Path) -> None:
     quiet()
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
+    # A large model is computed in bf16 wherever it is computed at all, and fp32 would take twice the disk.
+    dtype = torch.float32 if source.stat().st_size <= _SMALL else torch.bfloat16
     try:
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        network = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-        # The weights are plain fp32 by now; transformers takes the model for quantised and will not save it.
+        network = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=dtype)
+        # The weights are plain numbers by now; transformers takes the model for quantised and will not save it.
         if hasattr(network.config, "quantization_config"):
             del network.config.quantization_config
         network.hf_quantizer, network.is_quantized, network.quantization_method = None, False, None
         network.save_pretrained(work)
         tokenizer.save_pretrained(work)
-        with source.open("rb") as file:
-            revision = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        (work / "source.json").write_text(json.dumps({"file": source.name, "revision": revision}))
+        (work / SOURCE).write_text(json.dumps({"file": source.name, "revision": revision}))
         try:
             work.rename(folder)
         except OSError:
-            if not (folder / "source.json").exists():  # else another process was faster, which is just as good
+            if not (folder / SOURCE).exists():  # else another process was faster, which is just as good
                 raise
     except OSError as error:
         raise UserError(
-            f"The demo's model could not be unpacked into {folder.parent}: {error.strerror or error}.",
-            "It needs 550 MB of disk there.",
+            f"The model could not be unpacked into {folder.parent}: {error.strerror or error}.",
+            f"It needs {8 * source.stat().st_size >> 20} MB of disk there.",
+        ) from error
+    except (ImportError, ValueError, KeyError, IndexError, NotImplementedError, struct.error) as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(
+            f"The file {source.name} cannot be read as a model: {why}",
+            "Use the model's own folder or hub id, or a GGUF file that is whole.",
+            ExitCode.CONFIGURATION,
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -24,7 +24,7 @@ MEASURED_LATER = "Not measured yet: `doppelgram evaluate` does that, on one GPU.
 
 
 def train(
-    base: Annotated[str | None, typer.Option(help="Base model: hub id, local folder, or smollm2.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model: hub id, local folder, GGUF file, or smollm2.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop after this long.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Stop after this many passes.")] = None,
     as_json: Json = False,

@@ -26,7 +26,7 @@ _SOURCES = {
 
 def plan(
     base: Annotated[
-        str | None, typer.Option(help="One base, in each method: hub id, local folder, or smollm2.")
+        str | None, typer.Option(help="One base, in each method: hub id, local folder, GGUF file, or smollm2.")
     ] = None,
     gpu: Annotated[str | None, typer.Option(help='Another GPU instead of this machine, such as "RTX 3090".')] = None,
     price: Annotated[
