@@ -31,6 +31,7 @@ FILES = (
     "surrogates.key*",
     "config.toml",
     "agreed.json",
+    "rented.json",
     *LOCKS,
 )
 """What doppelgram itself puts into a home: by these a home is told from any other folder, and `wipe` removes them."""

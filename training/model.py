@@ -135,6 +135,13 @@ def load(
     return model
 
 
+def gpu() -> str | None:
+    """The name of the GPU that torch would compute on, None for none."""
+    import torch
+
+    return str(torch.cuda.get_device_name()) if torch.cuda.is_available() else None
+
+
 def identify(base: str, revision: str, tokenizer: Any, causal: Any) -> Identity:
     """The identity of what was really loaded."""
     template, vocabulary = _hash(tokenizer.chat_template), _hash(_vocabulary(tokenizer))

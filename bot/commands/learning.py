@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bot import show
-from bot.commands.options import Json
+from bot.commands.options import Json, Yes
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def train(
     base: Annotated[str | None, typer.Option(help="Base model: hub id, local folder, GGUF file, or smollm2.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop after this long.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Stop after this many passes.")] = None,
+    on: Annotated[str | None, typer.Option(help="Train on this machine over ssh: user@host.")] = None,
+    hours: Annotated[float, typer.Option(min=0.01, help="With --on: it is stopped there after so long.")] = 6.0,
+    price_per_hour: Annotated[float | None, typer.Option(min=0.0001, help="With --on: what an hour costs.")] = None,
+    money: Annotated[float | None, typer.Option(min=0.0001, help="With --on: it is stopped at this cost.")] = None,
+    yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Teach a base model how you write. Ctrl-C keeps what was learned; the same command goes on from there."""
@@ -38,9 +43,15 @@ def train(
         if ranks.first():
             held.enter_context(desk.home.holding_training("train"))
         demand_consent(desk)  # said before a model is loaded
-        report = _train(desk, base, minutes, epochs)
+        if on:
+            from bot import renting
+
+            report = renting.train(desk, on, base, minutes, epochs, renting.Limits(hours, price_per_hour, money), yes)
+        else:
+            report = learn(desk, base, minutes, epochs)
         if not ranks.first():
             return
+        _mark_ended(desk, report["adapter"])
         chosen.drop_stale_choice(desk)
         report["speaks"] = chosen.name(desk)
     if as_json:
@@ -74,13 +85,28 @@ def _ended(desk: "Desk", scopes: "Mapping[str, str]") -> int:
     return len(Ledger(desk.archive).ended({int(dialog_id): scope for dialog_id, scope in scopes.items()}))
 
 
-def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
-    from bot import measure, progress, speaker
+def _mark_ended(desk: "Desk", name: str) -> None:
+    """Raise UserError (exit 7) where a consent ended while this adapter was trained; then it is stale."""
     from training import adapter as adapters
+
+    made = adapters.read(desk.home.adapters / name)
+    if _ended(desk, made.card.scopes):
+        adapters.update(made, stale=True)
+        raise UserError(
+            f"A consent ended during the training, so the adapter {name} is stale and does not speak.",
+            "Run: doppelgram build, then doppelgram train.",
+            ExitCode.CONSENT,
+        )
+
+
+def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
+    """Train on the dataset of this desk and measure the adapter. Returns the figures. Whoever calls it holds the
+    training, and has asked for the consents."""
+    from bot import measure, progress, speaker
     from training import ranks
     from training.schedule import TrainOptions
     from training.train import StepReport
-    from training.train import train as learn
+    from training.train import train as teach
 
     wanted = desk.settings.train
     if minutes is None and epochs is None:
@@ -102,16 +128,9 @@ def _train(desk: "Desk", base: str | None, minutes: float | None, epochs: float 
             measured.update(measure.measure(desk, model, out, bar, SCORED))
             return measure.losses(measured)
 
-        result = learn(model, desk.home.dataset, out, options, step, measure=held_out)
+        result = teach(model, desk.home.dataset, out, options, step, measure=held_out)
     if result.interrupted or result.adapter is None:
         raise KeyboardInterrupt
-    if ranks.first() and _ended(desk, result.adapter.card.scopes):
-        adapters.update(result.adapter, stale=True)
-        raise UserError(
-            f"A consent ended during the training, so the adapter {out.name} is stale and does not speak.",
-            "Run: doppelgram build, then doppelgram train.",
-            ExitCode.CONSENT,
-        )
     return _figures(result) | measured
 
 
@@ -120,10 +139,14 @@ def _place(adapters: "Path") -> "Path":
     from training.adapter import CARD
 
     folders = [path for path in adapters.glob("*") if path.is_dir()] if adapters.exists() else []
-    unfinished = sorted(path for path in folders if not (path / CARD).exists())
-    if unfinished:
-        return unfinished[-1]
+    unfinished = sorted(path for path in folders if not path.name.startswith(".") and not (path / CARD).exists())
+    return unfinished[-1] if unfinished else fresh(adapters)
+
+
+def fresh(adapters: "Path") -> "Path":
+    """A folder for a new adapter, under a name that is free."""
     adapters.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders = [path for path in adapters.glob("*") if path.is_dir()]
     stem = time.strftime("%Y-%m-%d")
     taken = {path.name for path in folders}
     number = next(n for n in range(1, len(taken) + 2) if f"{stem}-{n}" not in taken)

@@ -1,0 +1,186 @@
+"""`train --on`: the training at somebody else's machine, from the question to the proof that nothing is left there."""
+
+import json
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bot import ask, show
+from bot.desk import Desk
+from data import samples
+from data.errors import ExitCode, UserError
+from data.samples import DatasetCard, write_private
+from training import adapter as adapters
+from training.remote import GRACE, Rented
+
+ROOM = 2 * 2**30
+"""Bytes that must be free there beside the base model, which may be there already."""
+WITHIN = 0.8
+"""The share of the paid time in which the steps end: loading and measuring need the rest."""
+
+ENDLESS = 1e6
+"""Passes: the minutes end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the machine may cost: hours, and money at a price for each of them."""
+
+    hours: float
+    price: float | None = None
+    money: float | None = None
+
+    @property
+    def seconds(self) -> int:
+        """After so long it is stopped there, whichever of the two is used up first."""
+        if (self.price is None) != (self.money is None):
+            raise UserError(
+                "A limit in money needs a price per hour, and the other way round.",
+                "Give both --price-per-hour and --money, or neither.",
+                ExitCode.USAGE,
+            )
+        afford = self.money / self.price if self.money is not None and self.price else self.hours
+        return max(1, int(3600 * min(self.hours, afford)))
+
+
+def train(
+    desk: Desk, host: str, base: str | None, minutes: float | None, epochs: float | None, limits: Limits, yes: bool
+) -> dict[str, Any]:
+    """Train there and bring the adapter home. Called again after Ctrl-C or a lost connection, it goes on with the
+    training that runs there. Raises UserError."""
+    note = desk.home.path / "rented.json"
+    rented = Rented.read(note)
+    if rented and _is_over(rented):
+        show.say(f"The training on {rented.host} is over and has deleted itself there; this is a new one.")
+        rented = None
+    if rented and rented.host != host:
+        raise UserError(f"A training runs on {rented.host}.", f"Run: doppelgram train --on {rented.host}")
+    card = samples.read_card(desk.home.dataset)
+    if rented is None:
+        rented = _begin(desk, Rented.new(host), card, _settings(desk, base, minutes, epochs, limits), limits, yes, note)
+
+    def lost(pause: int) -> None:
+        if _is_over(rented):
+            raise UserError(f"{host} cannot be reached, and its time is over.", "Destroy that machine at its provider.")
+        show.say(f"The connection is lost; again in {pause} s. The training goes on there.")
+
+    try:
+        for line in rented.follow(lost):
+            show.say(f"  {show.plain(line)}")
+    except UserError:
+        _end(rented, note)
+        raise
+    except KeyboardInterrupt:
+        show.say(f"It goes on at {host}, and costs. The same command comes back to it.", "yellow")
+        raise
+    report = dict(rented.report())
+    if "error" in report or not _is_whole(report):
+        _end(rented, note)
+        raise UserError(
+            f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}",
+            show.plain(str(report.get("hint", ""))),
+        )
+    report["adapter"] = _bring(desk, rented, card)
+    _end(rented, note)
+    return report
+
+
+def _is_over(rented: Rented) -> bool:
+    return time.time() > rented.until
+
+
+def _is_whole(report: dict[str, Any]) -> bool:
+    """What comes from there is shown and counted with, so it must be of the right kind."""
+    numbers = ["steps", "seconds"] + ([] if isinstance(report.get("why_none"), str) else ["loss_base", "loss_adapter"])
+    return all(isinstance(report.get(name), int | float) for name in numbers)
+
+
+def _begin(
+    desk: Desk, rented: Rented, card: DatasetCard, settings: str, limits: Limits, yes: bool, note: Path
+) -> Rented:
+    found, seconds = rented.look(), limits.seconds
+    if found["version"] != version("doppelgram"):
+        raise UserError(f"{rented.host} has another version of doppelgram.", "Install the same one there.")
+    if found["free_bytes"] < ROOM:
+        raise UserError(f"The disk of {rented.host} is almost full.", "Rent one with more room.")
+    show.say(f"{rented.host}: {show.plain(found['gpu'] or 'no NVIDIA GPU, so the CPU trains')}.")
+    _agree(rented.host, card, yes)
+    rented = replace(rented, until=time.time() + seconds + GRACE)
+    write_private(note, rented.as_json())  # before anything is there, so that nothing is forgotten there
+    size = rented.send(desk.home.dataset, settings)
+    rented.start(seconds)
+    cost = f", at most {limits.price * seconds / 3600:.2f}" if limits.price else ""
+    show.say(f"{size / 1e6:.1f} MB are there; it is stopped after {seconds / 3600:.2g} hours{cost}.")
+    return rented
+
+
+def _agree(host: str, card: DatasetCard, yes: bool) -> None:
+    """Asked each time: a consent to being learned from is none to being read by whoever rents out machines."""
+    show.say(
+        f"The dataset, with what was said in {show.count(len(card.chats), 'chat')}, goes to {host}. "
+        "Encrypted on its way, but whoever runs that machine can read it there, and the adapter too."
+    )
+    if not yes and not ask.confirmed("Do you, and the people in these chats, agree to that?", "yes"):
+        raise UserError(
+            f"Nothing was sent: you have not agreed that {host} gets the text of your chats.",
+            "Add --yes to agree, this once.",
+            ExitCode.USAGE,
+        )
+
+
+def _settings(desk: Desk, base: str | None, minutes: float | None, epochs: float | None, limits: Limits) -> str:
+    """What a training needs to know, as config.toml; no login, no key, no path."""
+    model, wanted = desk.settings.model, desk.settings.train
+    name = base or model.base
+    if Path(name).expanduser().is_dir():
+        raise UserError("A base in a folder of this machine is not sent.", "Use --base with a hub id.", ExitCode.USAGE)
+    most = limits.seconds / 60 * WITHIN
+    if minutes is None and epochs is None:
+        minutes, epochs = wanted.minutes, None if wanted.minutes else wanted.epochs
+    train = {
+        "minutes": min(minutes or most, most),
+        "epochs": epochs or ENDLESS,
+        "learning_rate": wanted.learning_rate,
+        "seed": wanted.seed,
+    }
+    groups: dict[str, dict[str, Any]] = {
+        "model": {"base": name, "quantization": model.quantization, "max_tokens": model.max_tokens},
+        "train": train,
+    }
+    return "".join(
+        f"[{group}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items() if value is not None)
+        for group, values in groups.items()
+    )
+
+
+def _bring(desk: Desk, rented: Rented, card: DatasetCard) -> str:
+    """Put the adapter among the others under a name that is free here. Returns the name."""
+    from bot.commands.learning import fresh
+
+    home = desk.home.adapters
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=".rented-", dir=home))
+    try:
+        rented.fetch(place)
+        made = adapters.read(place)
+        if (made.card.dataset, made.card.chats, dict(made.card.scopes)) != (card.hash, card.chats, card.scopes):
+            raise UserError(f"{rented.host} gave back an adapter of another dataset.", "Do not use that machine again.")
+        target = fresh(home)
+        adapters.update(made, name=target.name)
+        place.rename(target)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    return target.name
+
+
+def _end(rented: Rented, note: Path) -> None:
+    """Leave nothing there, and say so only when the machine shows it."""
+    rented.wipe()
+    with suppress(FileNotFoundError):
+        note.unlink()
+    show.say(f"{rented.host} shows that nothing is left in its home folder. Now destroy that machine at its provider.")

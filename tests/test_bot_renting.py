@@ -1,0 +1,144 @@
+"""`train --on`: a whole training on another machine, over a real ssh server, with the connection cut in its middle."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot.home import Home
+from bot.renting import Limits
+from data import samples
+from data.consent import Ledger
+from data.errors import UserError
+from data.transcript import Scope
+from tests import sshd
+from tests import training_models as models
+from tests.sshd import Machine
+from tests.terminal import PATIENCE, Terminal, ended
+from training import adapter, base
+from training.remote import FOLDER, Rented
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not sshd.SSHD.exists(), reason="there is no OpenSSH server here"),
+]
+TRAIN = ("train", "--on", "rented", "--epochs", "0.5", "--json")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with sshd.machine(tmp_path / "machine") as machine:
+        yield machine
+
+
+@pytest.fixture
+def shell(tmp_path: Path, machine: Machine) -> Terminal:
+    """A home with a dataset and no model, and a machine elsewhere."""
+    base.find("smollm2", models.MODELS)
+    home = Home.at(tmp_path / "home")
+    models.dataset(home.dataset, models.windows(4))
+    with closing(home.open_archive()) as archive:
+        for dialog_id in range(4):
+            Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
+    settings = {"DOPPELGRAM_MODEL__BASE": "smollm2", "DOPPELGRAM_MODEL__MAX_TOKENS": "8"}
+    return Terminal(tmp_path, settings=settings | {"PATH": f"{machine.bin}:{os.environ['PATH']}"})
+
+
+def left(machine: Machine) -> list[str]:
+    return [path.name for path in machine.home.iterdir() if path.name.startswith(FOLDER)]
+
+
+async def test_a_training_elsewhere_outlives_a_cut_connection_and_leaves_nothing_there(
+    shell: Terminal, machine: Machine
+) -> None:
+    process = await shell.start(*TRAIN, "--yes", "--hours", "1", "--price-per-hour", "0.5", "--money", "0.25")
+    assert process.stderr
+    said = b""
+    while b"Loading the base model" not in said:
+        line = await asyncio.wait_for(process.stderr.readline(), PATIENCE)
+        assert line, said.decode()
+        said += line
+    (folder,) = left(machine)
+    sent = sorted(path.relative_to(machine.home / folder / "home") for path in (machine.home / folder).rglob("*.json*"))
+    assert [path.name for path in sent if path.parts[0] == "dataset"] == [
+        *("card.json", "controls.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl")
+    ]
+    assert not list((machine.home / folder).rglob("*.session")), "no login goes there"
+    assert machine.cut() > 0
+    done = (await ended(process)).ok()
+    told = said.decode() + done.err
+    assert "connection is lost" in told
+    assert "0.5 hours, at most 0.25" in told
+    assert done.json["steps"] > 0
+    (made,) = adapter.every(shell.home / "adapters")
+    assert made.card.name == made.folder.name == done.json["adapter"]
+    assert made.card.dataset == samples.read_card(shell.home / "dataset").hash
+    assert made.folder.stat().st_mode & 0o777 == 0o700
+    assert left(machine) == []
+    assert "nothing is left" in told
+    assert not (shell.home / "rented.json").exists()
+
+
+async def test_after_ctrl_c_the_same_command_comes_back_to_the_training_there(
+    shell: Terminal, machine: Machine
+) -> None:
+    process = await shell.start(*TRAIN, "--yes")
+    assert process.stderr
+    said = b""
+    while b"Loading the base model" not in said:
+        line = await asyncio.wait_for(process.stderr.readline(), PATIENCE)
+        assert line, said.decode()
+        said += line
+    process.send_signal(signal.SIGINT)
+    stopped = (await ended(process)).failed(130)
+    assert "goes on at rented, and costs" in stopped.err
+    (folder,) = left(machine)
+    other = (await shell("train", "--on", "elsewhere", "--yes")).failed(1)
+    assert "runs on rented" in other.err
+    again = (await shell(*TRAIN)).ok()  # not asked again: nothing more goes there
+    assert "Loading the base model" in again.err
+    assert "MB are there" not in again.err, folder
+    assert len(adapter.every(shell.home / "adapters")) == 1
+    assert left(machine) == []
+
+
+async def test_what_takes_longer_than_was_paid_for_is_stopped_there_and_deleted(
+    shell: Terminal, machine: Machine
+) -> None:
+    words = ("train", "--on", "rented", "--epochs", "1000", "--hours", "0.01", "--json", "--yes")
+    stopped = (await shell(*words)).failed(1)
+    assert "time" in stopped.json["error"] + stopped.json["hint"]
+    assert adapter.every(shell.home / "adapters") == []
+    assert left(machine) == []
+
+
+async def test_without_an_agreement_of_its_own_nothing_goes_there(shell: Terminal, machine: Machine) -> None:
+    refused = (await shell(*TRAIN)).failed(2)
+    assert "whoever runs that machine can read it" in refused.err
+    assert left(machine) == []
+
+
+async def test_a_machine_that_nobody_knows_gets_nothing(shell: Terminal, machine: Machine) -> None:
+    (machine.path / "known").write_text("")
+    refused = (await shell(*TRAIN, "--yes")).failed(1)
+    assert "Host key verification failed" in refused.err
+    assert left(machine) == []
+
+
+def test_the_limits_end_with_the_hours_or_with_the_money_whichever_is_first() -> None:
+    assert Limits(2.0).seconds == 7200
+    assert Limits(2.0, price=0.5, money=0.25).seconds == 1800
+    assert Limits(2.0, price=0.5, money=10.0).seconds == 7200
+    with pytest.raises(UserError, match="price"):
+        _ = Limits(2.0, money=10.0).seconds
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "", "a b"])
+def test_a_host_is_never_an_option_of_ssh(host: str) -> None:
+    with pytest.raises(UserError):
+        Rented.new(host)
