@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 STRICT ?=
+WORKERS ?= 2
 ARGS ?=
 
 .PHONY: install demo test check format clean
@@ -29,9 +30,10 @@ check: install
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-# STRICT=1 (as in .ci/run) turns a skipped test into a failure.
+# STRICT=1 (as in .ci/run) turns a skipped test into a failure. Tests wait more than they compute, so WORKERS files run at
+# a time; one file's tests run one after another.
 test: check
-	@$(BIN)/pytest $(if $(STRICT),--strict-skips) $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(if $(STRICT),--strict-skips) $(ARGS)
 
 format: install
 	@$(BIN)/ruff format --quiet .
