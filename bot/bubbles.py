@@ -100,6 +100,15 @@ class Bubbles:
         found = self._select("dialog_id = ? AND message_id = ?", dialog_id, message_id)
         return found[0] if found else None
 
+    def automatic(self, dialog_id: int) -> set[int]:
+        """The ids of the messages there that the twin sent by itself, without the owner's decision."""
+        rows = self.live.db.execute(
+            "SELECT message_id FROM outbox JOIN suggestions ON suggestions.id = suggestion_id"
+            " WHERE outbox.dialog_id = ? AND surface = 'auto' AND message_id NOT NULL",
+            (dialog_id,),
+        )
+        return {row[0] for row in rows}
+
     def awaiting(self, message: Message) -> Bubble | None:
         """The bubble, being sent, that this message may be: see `may_be`."""
         sending = self._select("dialog_id = ? AND state = 'sending'", message.dialog_id)

@@ -189,7 +189,7 @@ class Outbox:
         """Telegram will not carry it out, now or later."""
         self.bubbles.end(bubble, "cancelled")
         self.emit("refused", outbox=bubble.id, error=type(error).__name__)
-        await self.to_owner(f"Your twin's reply to {self._title(bubble)} was not sent: {refusal(error)}.")
+        await self.to_owner(f"Your twin's reply to {self.title(bubble.dialog_id)} was not sent: {refusal(error)}.")
 
     # --- what became of a bubble whose answer was lost
 
@@ -225,7 +225,7 @@ class Outbox:
 
     async def _give_up(self, bubble: Bubble) -> None:
         if self._unknown(bubble):
-            title = self._title(bubble)
+            title = self.title(bubble.dialog_id)
             await self.to_owner(f"A message of your twin to {title} may not have been delivered. Please look there.")
 
     async def _find(self, bubble: Bubble) -> int | None:
@@ -254,8 +254,9 @@ class Outbox:
         # After a reconnect our own message may be read from history before the answer to its send is known.
         return self.gate.against(bubble, suggestion, self.now(), self.echoes.ours)
 
-    def _title(self, bubble: Bubble) -> str:
-        dialog = self.archive.dialog(bubble.dialog_id)
+    def title(self, dialog_id: int) -> str:
+        """What the owner calls a chat."""
+        dialog = self.archive.dialog(dialog_id)
         return dialog.title if dialog else "one of your chats"
 
     async def _show_typing(self, dialog_id: int | None) -> None:

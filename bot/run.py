@@ -7,6 +7,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from bot import chosen
+from bot.caution import Caution
 from bot.control import Control, SavedMessages
 from bot.desk import Desk
 from bot.drafts import Drafts
@@ -82,7 +83,13 @@ async def run(
                 now=now,
                 auto_confidence=limits.auto_confidence,
                 expire=expire,
-                in_a_row=limits.in_a_row,
+                caution=Caution(
+                    in_a_row=limits.in_a_row,
+                    quick_answers=limits.quick_answers,
+                    owner=timedelta(seconds=limits.owner_seconds),
+                    hold_media=limits.hold_media,
+                    pauses=responder.shape.pauses,
+                ),
                 seed=settings.train.seed,
             )
             commands = SavedMessages(client, control, lambda: _status(twin), outbox.clocks)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.caution import Caution
 from bot.control import Control
 from bot.echoes import Emit
 from bot.guard import Outcome as Ruling
@@ -62,10 +63,11 @@ class Twin:
     now: Callable[[], datetime]
     auto_confidence: float = 0.5
     expire: timedelta = timedelta(hours=3)
-    in_a_row: int = 6
+    caution: Caution = field(default_factory=Caution)
     seed: int = 1
     setbacks: Setbacks = field(default_factory=Setbacks, init=False)
     _placing: int | None = field(default=None, init=False)
+    _looping: set[int] = field(default_factory=set, init=False)
 
     async def step(self) -> None:
         """One look at the inbox: answer what is quiet."""
@@ -196,7 +198,7 @@ class Twin:
             self.inbox.settle(chat.dialog_id, chat.upto_id, Outcome.SUGGESTED, suggestion.id)
         if best.verdict.outcome is Ruling.HOLD:
             self._move(suggestion, State.HELD, "review")
-        elif mode is Mode.AUTO and (reason := self._against_auto(suggestion)) is None:
+        elif mode is Mode.AUTO and (reason := await self._against_auto(suggestion, context)) is None:
             if approved := self._move(suggestion, State.APPROVED, "auto"):
                 self.outbox.plan(approved)
         elif mode is Mode.DRAFT and await self._placed(suggestion):
@@ -223,25 +225,31 @@ class Twin:
             self.emit(str(state), dialog=moved.dialog_id, suggestion=moved.id, surface=surface, **more)
         return moved
 
-    def _against_auto(self, suggestion: Suggestion) -> str | None:
+    async def _against_auto(self, suggestion: Suggestion, context: Context) -> str | None:
         """Why this one is shown to the owner instead of sent."""
+        dialog_id = suggestion.dialog_id
         if suggestion.confidence is None or not self.adapter:
             return "no confidence without a measured adapter"
         if suggestion.confidence < self.auto_confidence:
             return "confidence below the threshold"
-        if self._replies_in_a_row(suggestion.dialog_id) >= self.in_a_row:
-            return "many replies without the owner"
-        return self.policy.against_auto(suggestion.dialog_id, self.now())
+        automatic = self.outbox.bubbles.automatic(dialog_id)
+        if loop := self.caution.loop(context.history, automatic):
+            await self._tell_loop(dialog_id, loop)
+            return loop
+        self._looping.discard(dialog_id)
+        return self.caution.against(
+            context.history, context.burst, automatic, self.outbox.clocks.age
+        ) or self.policy.against_auto(dialog_id, self.now())
 
-    def _replies_in_a_row(self, dialog_id: int) -> int:
-        """The twin's turns since the owner last wrote here."""
-        turns, before = 0, False
-        for message in reversed(self.archive.recent(dialog_id)):
-            if message.mine and not message.by_twin:
-                break
-            turns += message.by_twin and not before
-            before = message.by_twin
-        return turns
+    async def _tell_loop(self, dialog_id: int, why: str) -> None:
+        """Once, as long as it lasts."""
+        if dialog_id not in self._looping:
+            self._looping.add(dialog_id)
+            chat = self.outbox.title(dialog_id)
+            await self.outbox.to_owner(
+                f"Your twin has stopped answering {chat} by itself ({why}). It asks there until you write or approve"
+                " something, or until the next conversation."
+            )
 
     def _settle(self, chat: Ready, outcome: Outcome) -> None:
         n = self.inbox.settle(chat.dialog_id, chat.upto_id, outcome)

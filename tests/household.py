@@ -35,7 +35,7 @@ from tests.fakes import HandClock, RecordedGenerator, recorded_adapter, sure
 from training.adapter import Adapter
 
 RECORDED = recorded_adapter()
-QUICK = {"debounce_seconds": 0.2, "bubble_seconds": 0.0, "chat_seconds": 0.0}
+QUICK = {"debounce_seconds": 0.2, "bubble_seconds": 0.0, "chat_seconds": 0.0, "owner_seconds": 0.0}
 
 
 @dataclass

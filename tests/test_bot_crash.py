@@ -22,6 +22,7 @@ from sandbox.small import small_town
 from tests.household import Household, household, person, until
 
 UNCAPPED = {"LIVE__CHAT_HOUR": 999, "LIVE__CHAT_DAY": 999, "LIVE__ALL_DAY": 999, "LIVE__IN_A_ROW": 999}
+UNCAPPED |= {"LIVE__QUICK_ANSWERS": 999, "LIVE__OWNER_SECONDS": 0}
 
 
 def reply(number: int) -> list[str]:
