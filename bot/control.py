@@ -1,7 +1,7 @@
-"""The kill switch, from the command line and from Saved Messages.
+"""The kill switch, from the command line, from Saved Messages, by a signal and by a file.
 
-It lies in `live.db`, so it works from any process, stops a running client within its next look
-(a tenth of a second), and survives a restart.
+It lies in `live.db`, or is the file `PAUSE` beside it, so it works from any process, stops a running client within its
+next look (a tenth of a second), and survives a restart.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,9 +30,13 @@ class Control:
 
     def __init__(self, live: LiveDb) -> None:
         self._live = live
+        self._file = live.path.with_name("PAUSE")
+        """Whoever can make a file, on a disk that is full or from a phone's file browser, can pause."""
 
     def paused(self, now: datetime) -> bool:
         """Whether everything stands still now."""
+        if self._file.exists():
+            return True
         row = self._live.db.execute("SELECT value FROM switches WHERE name = 'paused_until'").fetchone()
         return row is not None and (row[0] == "" or now < datetime.fromtimestamp(float(row[0]), UTC))
 
@@ -43,6 +47,7 @@ class Control:
 
     def resume(self, now: datetime) -> None:
         """Go on. The moment is kept: a pause that was typed before it and is found later counts no more."""
+        self._file.unlink(missing_ok=True)
         with self._live.transaction():
             self._live.db.execute("DELETE FROM switches WHERE name = 'paused_until'")
             self._live.db.execute("REPLACE INTO switches VALUES ('resumed_at', ?)", (str(now.timestamp()),))

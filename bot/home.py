@@ -32,6 +32,7 @@ FILES = (
     "config.toml",
     "agreed.json",
     "rented.json",
+    "PAUSE",
     *LOCKS,
 )
 """What doppelgram itself puts into a home: by these a home is told from any other folder, and `wipe` removes them."""

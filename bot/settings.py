@@ -122,9 +122,7 @@ class LiveSettings(Group):
     chat_day: int = Field(40, ge=0, description="automatic replies per chat and day")
     all_day: int = Field(100, ge=0, description="automatic replies in all chats and a day")
     in_a_row: int = Field(6, ge=1, description="automatic replies in a conversation without the owner; then it asks")
-    quick_answers: int = Field(
-        3, ge=1, description="so many answers within 5 s in a row are a machine's: it asks"
-    )
+    quick_answers: int = Field(3, ge=1, description="so many answers within 5 s in a row are a machine's: it asks")
     owner_seconds: float = Field(60.0, ge=0, description="no automatic reply so soon after the owner wrote there")
     hold_media: bool = Field(True, description="what came with a photo, a voice message or a file waits for the owner")
     quiet_hours: str = Field("", description="no automatic replies then, such as 23:00-07:30")

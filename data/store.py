@@ -21,6 +21,7 @@ class Store:
     def __init__(self, path: Path, steps: Steps, durable: Literal["NORMAL", "FULL"], if_damaged: str) -> None:
         """Open or create it. `FULL` means that a commit has reached the disk when it returns; `if_damaged` is the hint
         of the UserError raised when the file cannot be read."""
+        self.path = path
         path.touch(mode=0o600, exist_ok=True)
         try:
             self.db = _open(path, steps, durable)

@@ -214,6 +214,9 @@ async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[
         (await shell("review", "--approve", str(row["id"]))).ok()
         for _ in row["texts"]:
             await client.until("sent")
+        client.process.send_signal(signal.SIGUSR1)
+        await client.until("paused")
+        assert (await shell("status", "--json")).ok().json["paused"]
         client.process.send_signal(signal.SIGINT)
         assert await client.process.wait() == 130
     assert [(r["peer_id"], r["text"]) for r in await server.delivered()] == [

@@ -3,6 +3,8 @@
 import threading
 from pathlib import Path
 
+import pytest
+
 from bot.control import Control
 from bot.policy import Mode, Policy
 from bot.suggestion import State
@@ -40,15 +42,21 @@ async def test_the_owner_answering_stops_a_reply_in_the_making(house: Household)
     assert set(house.outcomes().values()) == {"owner_answered"}
 
 
-async def test_pause_from_another_process_stops_a_reply_in_the_making_and_survives_a_restart(house: Household) -> None:
+@pytest.mark.parametrize("switch", ["live.db", "a file"])
+async def test_pause_from_another_process_stops_a_reply_in_the_making_and_survives_a_restart(
+    house: Household, switch: str
+) -> None:
     anna = person(house)
     house.allow(anna.id, Mode.AUTO)
     generator = RecordedGenerator(gate=threading.Event())
     async with house.running(generator):
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
         await until(lambda: bool(generator.asked))
-        with house.live() as live:
-            Control(live).pause()
+        if switch == "a file":
+            (house.home.path / "PAUSE").touch()
+        else:
+            with house.live() as live:
+                Control(live).pause()
         await until(lambda: generator.stopped > 0)
     async with house.running():
         await settle()

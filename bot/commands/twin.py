@@ -148,6 +148,7 @@ def _warn_of_silence(desk: "Desk") -> None:
 
 async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", as_json: bool) -> None:
     from bot import account
+    from bot.control import Control
     from bot.run import run as live
 
     def emit(event: str, **fields: Any) -> None:
@@ -163,8 +164,14 @@ async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", 
         received.append(number)
         stop.set()
 
+    def on_pause() -> None:
+        Control(desk.live).pause()
+        emit("paused")
+
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, on_signal, number)
+    loop.add_signal_handler(signal.SIGUSR1, on_pause)
     login = account.login_of(desk.settings, desk.home.session)
     await live(desk.home, desk.settings, login, responder, adapter, emit, stop)
     if signal.SIGINT in received:
