@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestion, Suggestions
 from data.message import Message
+from data.rhythm import Gaps
 
+LONGEST = 8.0
+"""Seconds that a bubble takes at most: an owner's longer gaps have other reasons than typing."""
 _COLUMNS = "id, suggestion_id, position, dialog_id, random_id, text, state, due_at, attempted_at"
 
 
@@ -42,6 +45,8 @@ class Bubbles:
     least_seconds: float = 0.0
     """The shortest time a bubble takes to type; 0 for none at all."""
     rng: random.Random = field(default_factory=random.SystemRandom)
+    gaps: Gaps | None = None
+    """The owner's own, for all bubbles but the first."""
     suggestions: Suggestions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +59,7 @@ class Bubbles:
             if not self.suggestions.move(suggestion, State.PLANNED, self.now()):
                 return False
             for position, text in enumerate(suggestion.final or suggestion.texts):
-                due += timedelta(seconds=typing_time(text, self.least_seconds))
+                due += timedelta(seconds=self._seconds(position, text))
                 number = self.rng.getrandbits(63) or 1
                 self.live.db.execute(
                     "INSERT INTO outbox (suggestion_id, position, dialog_id, random_id, text, state, due_at)"
@@ -62,6 +67,12 @@ class Bubbles:
                     (suggestion.id, position, suggestion.dialog_id, number, text, due.timestamp()),
                 )
         return True
+
+    def _seconds(self, position: int, text: str) -> float:
+        """How long after the one before it a bubble leaves."""
+        if position == 0 or self.gaps is None or not self.least_seconds:
+            return typing_time(text, self.least_seconds)
+        return min(LONGEST, max(self.least_seconds, self.gaps.draw(self.rng.random())))
 
     # --- what is under way
 
@@ -211,5 +222,5 @@ class Bubbles:
 
 
 def typing_time(text: str, least: float) -> float:
-    """Seconds a person needs for a bubble: a plain default of 25 characters a second, between `least` and 8 s."""
-    return min(8.0, max(least, len(text) / 25)) if least else 0.0
+    """Seconds a person needs for a bubble: a plain default of 25 characters a second, between `least` and `LONGEST`."""
+    return min(LONGEST, max(least, len(text) / 25)) if least else 0.0

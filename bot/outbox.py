@@ -25,6 +25,7 @@ from bot.livedb import LiveDb
 from bot.policy import Mode
 from bot.suggestion import State, Suggestion
 from data.archive import Archive
+from data.rhythm import Gaps
 from data.telegram import ends_login, refusal, to_message
 
 RETRY_WITHIN = timedelta(minutes=5)
@@ -51,6 +52,8 @@ class Outbox:
     now: Callable[[], datetime]
     bubble_seconds: float = 1.5
     rng: random.Random = field(default_factory=random.SystemRandom)
+    gaps: Gaps | None = None
+    """The owner's rhythm, if there is one."""
     bubbles: Bubbles = field(init=False)
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
@@ -59,7 +62,7 @@ class Outbox:
     _typing_since: datetime = field(default=LONG_AGO, init=False)
 
     def __post_init__(self) -> None:
-        self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng)
+        self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng, self.gaps)
         self.clocks = Clocks(self.now)
         self.echoes = Echoes(self.bubbles, self.archive, self.emit, self.clocks)
 

@@ -29,6 +29,7 @@ from bot.suggestion import OPEN, Suggestions
 from bot.twin import Twin
 from bot.writing import Writing
 from data.pull import Pace
+from data.rhythm import Gaps
 from data.telegram import Login, connect, owner_of
 from training.adapter import Adapter
 
@@ -60,7 +61,8 @@ async def run(
             expire = timedelta(minutes=limits.expire_minutes)
             archive = responder.archive
             gate = Gate(archive, policy, control, expire)
-            outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds)
+            gaps = Gaps.of(home.dataset)
+            outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds, gaps=gaps)
             await outbox.tell_time()
             inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
             notices = Notices(live, archive, responder.guard.crisis, now)

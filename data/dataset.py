@@ -23,7 +23,7 @@ from data.conversation import Window
 from data.duplicates import SHORTEST, Duplicates
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
-from data.rhythm import Rhythm
+from data.rhythm import RHYTHM, Rhythm
 from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
 from data.transcript import Scope, Transcript
 from data.windows import Cutter, Tally, Told, began
@@ -60,7 +60,7 @@ def build(
             for sample in controls.samples():
                 file.write(sample.to_json().encode() + b"\n")
                 split["controls"] += 1
-        write_private(work / "rhythm.json", json.dumps(cutter.rhythm.as_json(), indent=1) + "\n")
+        write_private(work / RHYTHM, json.dumps(cutter.rhythm.as_json(), indent=1) + "\n")
         card = _card(work, consents, cutter.shape, now, tally, split)
         # A consent that ends from now on waits for the dataset to be there, and then removes it.
         with archive.transaction():

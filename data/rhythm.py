@@ -3,11 +3,15 @@
 Beside the dataset as `rhythm.json`, for the live part: quantiles in seconds, no words. Delays of the twin do not count.
 """
 
+import json
 from array import array
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from data.message import Message
@@ -15,6 +19,7 @@ from data.message import Message
 QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 FEWEST = 20
 """Below this a chat or an hour has no rhythm of its own."""
+RHYTHM = "rhythm.json"
 Delays = defaultdict[int, "array[float]"]
 
 
@@ -54,6 +59,35 @@ class Rhythm:
                 "by_hour": _enough(self._by_hour),
             },
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """The owner's gaps between two messages of one turn, as quantiles in seconds."""
+
+    quantiles: tuple[float, ...]
+    at: tuple[float, ...]
+
+    @classmethod
+    def of(cls, dataset: Path) -> "Gaps | None":
+        """From the file beside a dataset; None where there is none, a damaged one, or too few gaps in it."""
+        try:
+            told = json.loads((dataset / RHYTHM).read_text(encoding="utf-8"))
+            gaps = told["bubble_seconds"]
+            made = cls(tuple(map(float, told["quantiles"])), tuple(map(float, gaps["at"])))
+            enough = int(gaps["n"]) >= FEWEST and len(made.quantiles) == len(made.at) > 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return made if enough and list(made.at) == sorted(made.at) and made.at[0] >= 0 else None
+
+    def draw(self, chance: float) -> float:
+        """One of them, for a number drawn evenly from 0..1: straight lines between the quantiles, nothing beyond."""
+        after = bisect_right(self.quantiles, chance)
+        if after in (0, len(self.quantiles)):
+            return self.at[0 if after == 0 else -1]
+        low, high = self.quantiles[after - 1], self.quantiles[after]
+        part = (chance - low) / (high - low)
+        return self.at[after - 1] + part * (self.at[after] - self.at[after - 1])
 
 
 def _enough(series: Delays) -> dict[str, Any]:

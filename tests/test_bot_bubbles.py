@@ -1,8 +1,10 @@
 """The rows of what is sent: whatever happens to them, in whatever order, each suggestion comes to one end and stays
 there, and no message of a chat is counted for two of them."""
 
+import random
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.bubbles import Bubbles
+from bot.bubbles import LONGEST, Bubbles
 from bot.livedb import LiveDb
 from bot.policy import Mode
 from bot.silence import silence
 from bot.suggestion import ARROWS, OPEN, State, Suggestion
 from data.message import Message
+from data.rhythm import Gaps
 
 ANNA, UPTO = 1, 7
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
@@ -193,3 +196,42 @@ def test_what_stood_there_before_a_bubble_was_sent_is_not_that_bubble(bubbles: B
     (second,) = bubbles.next()
     bubbles.attempt(second)
     assert bubbles.awaiting(own(8, "ha")) is None, "older than the bubble before it"
+
+
+# --- how long they take
+
+
+@pytest.mark.parametrize(
+    ("least", "gaps", "after"),
+    [
+        (1.5, None, (1.5, 4.0)),
+        (1.5, Gaps((0.1, 0.5, 0.9), (2.0, 6.0, 14.0)), (1.5, 6.0)),
+        (1.5, Gaps((0.1, 0.5, 0.9), (0.0, 0.5, 14.0)), (1.5, 1.5)),
+        (1.5, Gaps((0.1, 0.5, 0.9), (2.0, 600.0, 900.0)), (1.5, LONGEST)),
+        (0.0, Gaps((0.1, 0.5, 0.9), (2.0, 6.0, 14.0)), (0.0, 0.0)),
+    ],
+)
+def test_later_bubbles_follow_in_the_owners_rhythm_within_bounds(
+    tmp_path: Path, least: float, gaps: Gaps | None, after: tuple[float, float]
+) -> None:
+    class Even(random.Random):
+        def random(self) -> float:
+            return 0.5
+
+    with closing(LiveDb(tmp_path / "live.db")) as live:
+        bubbles = Bubbles(live, lambda: NOW, least, Even(1), gaps)
+        assert bubbles.plan(approved(bubbles, "one", "y" * 100))
+        due = [row[0] - NOW.timestamp() for row in live.db.execute("SELECT due_at FROM outbox ORDER BY id")]
+    assert due == pytest.approx([after[0], sum(after)])
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"quantiles": [0.5], "bubble_seconds": {"n": 3, "at": [2]}}'])
+def test_without_a_rhythm_that_can_be_used_there_is_a_plain_default(tmp_path: Path, text: str) -> None:
+    assert Gaps.of(tmp_path) is None
+    (tmp_path / "rhythm.json").write_text(text)
+    assert Gaps.of(tmp_path) is None
+
+
+def test_a_gap_lies_between_two_quantiles() -> None:
+    gaps = Gaps((0.1, 0.5, 0.9), (2.0, 6.0, 14.0))
+    assert [gaps.draw(chance) for chance in (0.0, 0.3, 0.5, 0.7, 1.0)] == pytest.approx([2.0, 4.0, 6.0, 10.0, 14.0])

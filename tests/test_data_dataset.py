@@ -17,6 +17,7 @@ from data.archive import Archive
 from data.consent import Ledger
 from data.errors import UserError
 from data.message import Dialog, Kind, Message
+from data.rhythm import Gaps
 from data.samples import OWN_SPLITS, Sample, Shape
 from data.transcript import Scope, Turn
 
@@ -315,3 +316,6 @@ def test_the_rhythm_is_the_owners_gaps_and_delays_by_chat_and_hour(archive: Arch
     assert reply["all"] == reply["by_chat"][str(ANN)] == reply["by_hour"]["9"]
     assert (reply["all"]["n"], set(reply["all"]["at"])) == (30, {40.0})
     assert "line" not in json.dumps(rhythm)
+    gaps = Gaps.of(tmp_path / "dataset")
+    assert gaps
+    assert (gaps.draw(0.0), gaps.draw(0.5), gaps.draw(0.999)) == (3.0, 3.0, 3.0)
