@@ -4,7 +4,7 @@ It lies in `live.db`, or is the file `PAUSE` beside it, so it works from any pro
 next look (a tenth of a second), and survives a restart.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ from bot.livedb import LiveDb
 
 if TYPE_CHECKING:  # `doppelgram pause` must not wait two seconds for Telethon
     from telethon import TelegramClient
+
+    from bot.answers import Answers
 
 
 SECOND = timedelta(seconds=1)
@@ -67,7 +69,8 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class SavedMessages:
-    """Commands the owner types into Saved Messages: `.twin status`, `.twin pause`, `.twin pause 2h`, `.twin resume`.
+    """Commands the owner types into Saved Messages: `.twin status`, `.twin pause`, `.twin pause 2h`, `.twin resume`,
+    `.twin mode CHAT ask`, `.twin log`.
 
     The message is edited in place with the answer. The caller has made sure that it is outgoing and in Saved Messages;
     a forwarded text is somebody else's and is never obeyed.
@@ -75,7 +78,7 @@ class SavedMessages:
 
     client: "TelegramClient"
     control: Control
-    status: Callable[[], str]
+    about: "Answers"
     clocks: Clocks
 
     async def __call__(self, message: Any) -> None:
@@ -120,8 +123,12 @@ class SavedMessages:
                 self.control.resume(self.clocks.now())
                 return "Twin running."
             case [] | ["status"]:
-                return self.status()
-        return "Twin knows: status, pause, pause 2h, resume."
+                return self.about.status()
+            case ["mode", *chat, mode] if chat:
+                return self.about.mode(" ".join(chat), mode)
+            case ["log"]:
+                return self.about.log()
+        return "Twin knows: status, pause, pause 2h, resume, mode CHAT off|draft|ask|auto, log."
 
 
 def _words(message: Any) -> list[str] | None:

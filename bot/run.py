@@ -7,6 +7,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from bot import chosen
+from bot.answers import Answers
 from bot.caution import Caution
 from bot.control import Control, SavedMessages
 from bot.desk import Desk
@@ -25,7 +26,7 @@ from bot.outbox import Outbox
 from bot.policy import Policy
 from bot.respond import Responder
 from bot.settings import Settings
-from bot.suggestion import OPEN, Suggestions
+from bot.suggestion import Suggestions
 from bot.twin import Twin
 from bot.writing import Writing
 from data.pull import Pace
@@ -94,7 +95,7 @@ async def run(
                 ),
                 seed=settings.train.seed,
             )
-            commands = SavedMessages(client, control, lambda: _status(twin), outbox.clocks)
+            commands = SavedMessages(client, control, Answers(twin), outbox.clocks)
             pace = Pace(settings.pull.requests_per_second)
             fit = partial(chosen.demand_fit, adapter, archive)
             with Desk.at(settings, home) as desk:
@@ -104,9 +105,3 @@ async def run(
                 await clerk.leave()
     finally:
         live.close()
-
-
-def _status(twin: Twin) -> str:
-    waiting = len(twin.suggestions.in_state(*OPEN))
-    state = "paused" if twin.control.paused(twin.now()) else "running"
-    return f"Twin {state}. Chats listed: {len(twin.policy.modes(twin.now()))}. Waiting for you: {waiting}."

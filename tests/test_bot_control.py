@@ -147,3 +147,40 @@ async def test_a_pause_typed_on_the_phone_holds_though_our_clock_runs_two_minute
     async with house.running(now=lambda: datetime.now(UTC) + timedelta(minutes=2)):
         await house.sandbox.say(house.owner_id, house.owner_id, ".twin pause")
         await until(lambda: paused(house))
+
+
+async def asked(house: Household, text: str) -> str:
+    """What a command in Saved Messages becomes."""
+    number = await typed(house, text)
+
+    def shown() -> str:
+        return house.sandbox.town.boxes[house.owner_id].posts[number].text
+
+    await until(lambda: shown() != text)
+    return shown()
+
+
+async def test_a_chat_is_put_into_a_mode_from_saved_messages_by_the_same_rules(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.OFF)
+    async with house.running():
+        assert await asked(house, f".twin mode {anna.title} ask") == f"{anna.title}: ask."
+        assert house.modes()[anna.id] is Mode.ASK
+        assert "has not earned auto" in await asked(house, f".twin mode {anna.title} auto")
+        assert "no mode loud" in await asked(house, f".twin mode {anna.title} loud")
+        assert "Nobody" in await asked(house, ".twin mode Nobody ask")
+        assert "mode CHAT" in await asked(house, ".twin mode")
+        assert house.modes()[anna.id] is Mode.ASK
+        silent = person(house, 1)
+        assert "stays silent" in await asked(house, f".twin mode {silent.title} draft")
+
+
+async def test_what_the_twin_wrote_last_is_told_in_saved_messages(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    async with house.running():
+        assert await asked(house, ".twin log") == "The twin has written nothing yet."
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("sent")
+        assert (await asked(house, ".twin log ")).endswith(f"{anna.title}: sounds good")
+        assert "running" in await asked(house, ".twin status")

@@ -6,7 +6,6 @@ import typer
 
 from bot import show
 from bot.commands.options import Chat, Json
-from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bot.desk import Desk
@@ -72,34 +71,13 @@ def set_mode(
     as_json: Json = False,
 ) -> None:
     """off: nothing. draft: into your input box. ask: you approve each. auto: sends by itself when it is sure."""
-    from bot import chats as names
-    from bot import unlock
     from bot.desk import Desk
     from bot.policy import Mode
-    from bot.silence import silence
-    from data.consent import Ledger
-    from data.transcript import Scope
+    from bot.switching import switch
 
     with Desk.open() as desk:
-        dialog = names.find(desk.archive, chat)
-        wanted = Mode(mode)
-        if wanted is not Mode.OFF and not dialog.with_a_person:
-            raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
-        if wanted is Mode.AUTO and not force:
-            record = unlock.record(desk.live, dialog.id)
-            if not record.earned:
-                raise UserError(
-                    f"{dialog.title} has not earned auto: of {record.offers} suggestions you sent {record.accepted} as"
-                    f" they were; {unlock.OFFERS} with {unlock.ACCEPTED:.0%} of them accepted unlock it.",
-                    "Use --mode ask until then, or insist with --force.",
-                    ExitCode.ERROR,
-                )
-        newest = max((message.id for message in desk.archive.recent(dialog.id, 1)), default=0)
-        desk.policy.set_mode(dialog, wanted, desk.now, newest)
-        if wanted is Mode.OFF:  # what was approved before must not go out when the chat is listed again
-            silence(desk.live, dialog.id, desk.now)
-        consent = Ledger(desk.archive).of(dialog.id)
-    silent = wanted is not Mode.OFF and (consent is None or consent.scope is not Scope.CHAT)
+        made = switch(desk.archive, desk.policy, chat, Mode(mode), desk.now, force=force)
+    dialog, silent = made.dialog, made.silent
     if as_json:
         show.data({"id": dialog.id, "title": dialog.title, "mode": mode, "silent_without_consent": silent})
     else:

@@ -203,24 +203,16 @@ def _switch(paused: bool, as_json: bool) -> None:
 
 def log(chat: Chat, as_json: Json = False) -> None:
     """Every message the twin wrote in a chat."""
-    from datetime import UTC, datetime
+    from dataclasses import asdict
 
     from bot.chats import find
     from bot.desk import Desk
+    from bot.written import written
 
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
-        found = desk.live.db.execute(
-            "SELECT outbox.id, suggestion_id, text, outbox.state, message_id, sent_at, surface, adapter FROM outbox"
-            " JOIN suggestions ON suggestions.id = suggestion_id"
-            " WHERE outbox.dialog_id = ? AND outbox.state IN ('sending', 'sent', 'unknown') ORDER BY outbox.id",
-            (dialog.id,),
-        ).fetchall()
+        rows = [asdict(each) for each in written(desk.live, dialog.id)]
         zone = desk.zone
-    rows = [
-        dict(row) | {"sent_at": datetime.fromtimestamp(row["sent_at"], UTC) if row["sent_at"] else None}
-        for row in found
-    ]
     if as_json:
         show.data(rows)
     elif rows:

@@ -1,0 +1,48 @@
+"""Putting a chat into a mode, from the command line or from Saved Messages: the same rules on every surface."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot import chats, unlock
+from bot.livedb import LiveDb
+from bot.policy import Mode, Policy
+from bot.silence import silence
+from data.archive import Archive
+from data.consent import Ledger
+from data.errors import UserError
+from data.message import Dialog
+from data.transcript import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What was set, and whether the twin is silent there nevertheless, for want of a consent."""
+
+    dialog: Dialog
+    mode: Mode
+    silent: bool
+
+
+def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetime, *, force: bool = False) -> Switched:
+    """Put a chat, by its name or id, into a mode. `auto` must be earned, or forced. Raises UserError."""
+    dialog = chats.find(archive, chat)
+    if mode is not Mode.OFF and not dialog.with_a_person:
+        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
+    if mode is Mode.AUTO and not force:
+        _demand_earned(policy.live, dialog)
+    newest = max((message.id for message in archive.recent(dialog.id, 1)), default=0)
+    policy.set_mode(dialog, mode, now, newest)
+    if mode is Mode.OFF:  # what was approved before must not go out when the chat is listed again
+        silence(policy.live, dialog.id, now)
+    consent = Ledger(archive).of(dialog.id)
+    return Switched(dialog, mode, mode is not Mode.OFF and (consent is None or consent.scope is not Scope.CHAT))
+
+
+def _demand_earned(live: LiveDb, dialog: Dialog) -> None:
+    record = unlock.record(live, dialog.id)
+    if not record.earned:
+        raise UserError(
+            f"{dialog.title} has not earned auto: of {record.offers} suggestions you sent {record.accepted} as"
+            f" they were; {unlock.OFFERS} with {unlock.ACCEPTED:.0%} of them accepted unlock it.",
+            "Use --mode ask until then, or insist with --force.",
+        )
