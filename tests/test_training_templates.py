@@ -10,7 +10,7 @@ from data.errors import ExitCode, UserError
 from data.samples import Sample
 from data.transcript import Role, Transcript
 from tests import training_models as models
-from training.encode import Encoder, Kind
+from training.encode import DAY, Encoder, Kind
 
 CHATML = (
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -21,6 +21,11 @@ LLAMA = (
     " + m['content'] | trim + '<|eot_id|>' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
+DATED = (
+    "{% if date_string is not defined %}{% set date_string = strftime_now('%d %b %Y') %}{% endif %}"
+    "{{ bos_token + 'Today Date: ' + date_string }}"
+) + LLAMA.removeprefix("{{ bos_token }}")
+"""As Llama 3.2 begins."""
 MISTRAL = (
     "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] %}{% set rest = messages[1:] %}"
     "{% else %}{% set rest = messages %}{% endif %}{{ bos_token }}{% for m in rest %}"
@@ -120,3 +125,13 @@ def test_a_template_that_drops_turns_is_refused_in_one_sentence() -> None:
     with pytest.raises(UserError, match="drops or reorders turns") as refusal:
         Encoder(tokenizer(template, ("<|im_end|>",)))
     assert refusal.value.code == ExitCode.CONFIGURATION
+
+
+def test_a_template_that_writes_the_date_writes_the_same_one_every_day() -> None:
+    """Llama's does: the ids of training and of every later day must be the same."""
+    tokens = tokenizer(DATED, FAMILIES["Llama"][1])
+    hello = [{"role": "user", "content": "hi"}]
+    assert DAY not in tokens.apply_chat_template(hello, tokenize=False), "left to itself it writes today's"
+    encoder = Encoder(tokens)
+    for ids in (encoder.prompt(models.chat(models.CHAT[:-1])), encoder.sample(Sample(7, models.chat()), 100_000).ids):
+        assert f"Today Date: {DAY}" in tokens.decode(ids, skip_special_tokens=False)

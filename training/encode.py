@@ -21,6 +21,8 @@ from data.transcript import Block, Role, Transcript
 CONTEXT_TOKENS = 4096
 """Longest transcript the model sees, in training, in evaluation and live: one number, or the same messages would be cut
 in two ways. The default window of 2,400 characters stays far below it."""
+DAY = "26 Jul 2024"
+"""What templates that write today's date write instead, or ids would differ from day to day: Llama's own default."""
 
 
 _AT_ONCE = 500
@@ -238,7 +240,7 @@ class Encoder:
         return _Glue(*(tuple(self._control(part)) for part in parts[:4]))
 
     def _render(self, turns: list[dict[str, str]]) -> str:
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False))
+        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, date_string=DAY))
 
     def _control(self, part: str) -> list[int]:
         return list(self._tokenizer(part, add_special_tokens=False, split_special_tokens=False)["input_ids"])
