@@ -59,21 +59,23 @@ class Hearing:
     def withheld(self, dialog_id: int, message_id: int, text: str, *, mine: bool) -> None:
         """A message that may not be kept. Nothing of it is, but that it was written counts: an owner's is an answer,
         the other side's makes outdated what waits there, and words of danger in it are heard."""
-        self.writing.outdate(dialog_id)
+        reason = "the owner answered" if mine else "a newer message"
         with self.inbox.live.transaction():
             if not mine:
                 if not self.inbox.add(dialog_id, message_id, "", self.now()):
                     return
                 self.notices.look(dialog_id, message_id, text)
-            self.inbox.settle(dialog_id, message_id, Outcome.OWNER_ANSWERED if mine else Outcome.WITHHELD)
+            ended = self.inbox.settle(dialog_id, message_id, Outcome.OWNER_ANSWERED if mine else Outcome.WITHHELD)
             for suggestion in self.suggestions.in_state(*OPEN, dialog_id=dialog_id):
                 if suggestion.upto_id < message_id:
-                    self.end(suggestion, State.OWNER_ANSWERED if mine else State.SUPERSEDED)
+                    ended += self.end(suggestion, State.OWNER_ANSWERED if mine else State.SUPERSEDED)
             for suggestion in self.suggestions.in_state(*NOT_BEGUN, dialog_id=dialog_id):
                 if suggestion.upto_id < message_id:
-                    self._call_back(suggestion, "the owner answered" if mine else "a newer message")
-            self.outbox.cancel_dialog(dialog_id, message_id, "the owner answered" if mine else "a newer message")
-        self.emit("owner_answered" if mine else "withheld", dialog=dialog_id, message=message_id)
+                    ended += self._call_back(suggestion, reason)
+            self.outbox.cancel_dialog(dialog_id, message_id, reason)
+        if ended or not mine:
+            self.writing.outdate(dialog_id)
+            self.emit("owner_answered" if mine else "withheld", dialog=dialog_id, message=message_id)
 
     def edited(self, message: Message) -> None:
         """A text changed. A suggestion for it is made anew."""

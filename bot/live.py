@@ -236,7 +236,8 @@ class Live:
     async def _reconcile(self, dialog: Dialog) -> None:
         """Bring the archive up to date, then treat what it holds as if its events had come."""
         archive, listening = self.twin.archive, self.twin.listening
-        if not await self._reading(Puller(self.client, archive, _Silent(), self.pace).pull(dialog)):
+        puller = Puller(self.client, archive, _Silent(), self.pace)
+        if not await self._reading(puller.pull(dialog)):
             self._unreadable.met(dialog.id, self.twin.now())
             return
         self._unreadable.over(dialog.id)
@@ -250,6 +251,9 @@ class Live:
                 self._watched.discard(dialog.id)
                 return
             self.twin.hearing.read(dialog.id, [message for message in there if message.id > since])
+            for each in sorted(puller.withheld, key=lambda withheld: withheld.id):
+                if each.id > since:
+                    self.twin.hearing.withheld(dialog.id, each.id, each.text, mine=each.mine)
         self._watched.add(dialog.id)
         self._caught_up.add(dialog.id)
         self.twin.emit("watching", dialog=dialog.id)

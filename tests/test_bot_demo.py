@@ -35,7 +35,7 @@ KEYS = {
     *("own_gain_interval", "quantization", "suggestions", "drafted", "sent", "duplicates", "seconds"),
 }
 """What DESIGN promises of `demo --json`."""
-A_WHOLE_DEMO = 1200.0
+A_WHOLE_DEMO = 3000.0
 
 
 # --- the whole road

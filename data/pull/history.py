@@ -21,6 +21,7 @@ from data.pull import page as pages
 from data.pull.pace import Pace
 from data.pull.page import PAGE, Page
 from data.pull.question import Asker, Pulled, Watcher
+from data.telegram import Withheld
 
 RECHECKED = 1_000
 """So many of the newest messages are read again where changes were missed."""
@@ -36,6 +37,8 @@ class Puller:
     pace: Pace
     since: datetime | None = None
     report: Pulled = field(default_factory=Pulled)
+    withheld: list[Withheld] = field(default_factory=list)
+    """What may not be kept and was seen on the way, for a client that must know that it was written."""
     ask: Asker = field(init=False)
     _consent: Consent | None = field(default=None, init=False)
     """What the dialog that is being pulled was allowed when that began."""
@@ -142,6 +145,7 @@ class Puller:
             )
         self.report.add(self.archive.save(consent.allows(page.messages)))
         self.report.excluded += page.heard.left_out
+        self.withheld += page.heard.withheld
         self.archive.save_people(person for person in page.heard.people if person.kind is not Kind.SELF)
 
     def _before_since(self, page: Page) -> bool:

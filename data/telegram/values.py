@@ -17,6 +17,15 @@ _NEVER = {Kind.BOT: "bots", Kind.SERVICE: "service accounts", Kind.CHANNEL: "cha
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """A message that may not be kept: that it was written counts, and its text is for this moment only."""
+
+    id: int
+    mine: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """Messages of any dialogs as they came from Telegram."""
 
@@ -25,6 +34,7 @@ class Heard:
     """Who wrote them, as far as they wrote in groups."""
     left_out: Counter[str]
     """How many are never kept, by reason."""
+    withheld: tuple[Withheld, ...] = ()
 
 
 def to_dialog(entity: Any, last_at: datetime | None = None, *, archived: bool = False) -> Dialog:
@@ -72,15 +82,18 @@ def hear(messages: Iterable[Any], entities: Iterable[Any]) -> Heard:
     kept: list[Message] = []
     people: dict[int, Person] = {}
     left_out: Counter[str] = Counter()
+    withheld: list[Withheld] = []
     for message in messages:
         sender = them.get(_sender_of(message) or 0)
         if sender is not None:
             people[utils.get_peer_id(sender)] = to_person(sender)
         if (reason := left_out_because(message, people)) is not None:
             left_out[reason] += 1
+            if is_withheld(message):
+                withheld.append(Withheld(message.id, bool(message.out), message.message or ""))
         elif value := to_message(utils.get_peer_id(message.peer_id), message):
             kept.append(value)
-    return Heard(tuple(kept), tuple(people.values()), left_out)
+    return Heard(tuple(kept), tuple(people.values()), left_out, tuple(withheld))
 
 
 def left_out_because(message: Any, people: Mapping[int, Person] = {}) -> str | None:
