@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from telethon import errors
-from telethon.tl import types
+from telethon.tl import functions, types
 
 from data.errors import ExitCode, UserError
 from data.message import Kind
@@ -231,6 +231,10 @@ async def test_a_login_lasts_over_connections_and_ends_on_the_server_too(sandbox
             await owner_of(client)
 
 
+async def nobody_answers(question: str, _hidden: bool) -> str:
+    raise AssertionError(question)
+
+
 async def test_a_wrong_password_is_asked_for_again_hidden(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.town.owner.password = PASSWORD
     phone = sandbox.town.owner.phone or ""
@@ -266,6 +270,58 @@ async def test_a_qr_code_is_followed_by_the_password(sandbox: Sandbox, tmp_path:
         await scanning
     assert owner.user_id == sandbox.town.owner_id
     assert shown[0].startswith("tg://login?token=")
+
+
+async def test_a_qr_code_that_expires_is_renewed_and_the_new_one_lets_in(sandbox: Sandbox, tmp_path: Path) -> None:
+    shown: list[str] = []
+
+    async def scan() -> None:
+        while len(shown) < 3:  # noqa: ASYNC110 -- shown by a callback
+            await asyncio.sleep(0.01)
+        await sandbox.accept_qr()
+
+    async with connect(login(sandbox, tmp_path / "a.session"), updates=True, patient=False) as client:
+        scanning = asyncio.create_task(scan())
+        owner = await log_in_by_qr(client, shown.append, nobody_answers, life=1.0)
+        await scanning
+    assert owner.user_id == sandbox.town.owner_id
+    assert len(set(shown)) == len(shown) >= 3
+
+
+async def test_a_scan_that_nobody_told_us_of_is_found_when_the_code_is_renewed(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    shown: list[str] = []
+
+    def show(url: str) -> None:
+        shown.append(url)
+        (waiting,) = [each for each in sandbox.logins.values() if each.token]
+        waiting.accepted = sandbox.town.owner_id  # as `accept_qr`, without the update
+
+    async with connect(login(sandbox, tmp_path / "a.session"), updates=True, patient=False) as client:
+        owner = await log_in_by_qr(client, show, nobody_answers, life=0.2)
+        assert (owner.user_id, len(shown)) == (sandbox.town.owner_id, 1)
+    async with connect(login(sandbox, tmp_path / "a.session")) as client:
+        assert (await owner_of(client)).user_id == sandbox.town.owner_id
+
+
+async def test_a_clock_that_is_ahead_does_not_ask_for_one_qr_code_after_the_other(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.limits.qr_life = -60.0  # by this machine's clock each is over before it comes
+    shown: list[str] = []
+
+    async with connect(login(sandbox, tmp_path / "a.session"), updates=True, patient=False) as client:
+        waiting = asyncio.create_task(log_in_by_qr(client, shown.append, nobody_answers))
+        while not shown:  # noqa: ASYNC110 -- shown by a callback
+            await asyncio.sleep(0.02)
+        for _ in range(20):  # as many round trips, each of which could have brought another code
+            await client(functions.help.GetConfigRequest())
+        sandbox.limits.qr_life = 30.0
+        await sandbox.accept_qr()
+        assert (await waiting).user_id == sandbox.town.owner_id
+    assert len(shown) == 1
+    assert sandbox.journal.calls["ExportLoginTokenRequest"] == 2, "the first, and the one after the scan"
 
 
 async def test_an_expired_code_and_a_flood_are_sentences(sandbox: Sandbox, tmp_path: Path) -> None:

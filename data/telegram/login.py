@@ -4,12 +4,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from telethon import TelegramClient, errors, utils
+from telethon.tl import types
+from telethon.tl.custom import QRLogin
 
 from data.errors import ExitCode, UserError
 from data.telegram.failure import readable_errors
 
 TRIES = 3
 """How often a code or a password may be wrong before we give up: logins themselves are rate limited."""
+QR_SECONDS = 25.0
+"""How long a QR code is shown: Telegram's live 30 s. The time it names for its end says nothing on a clock that is
+wrong: ahead of it, each code would be over at once, and the next be asked for without a pause."""
 
 Ask = Callable[[str, bool], Awaitable[str]]
 
@@ -57,21 +62,36 @@ async def log_in_by_code(client: TelegramClient, phone: str, ask: Ask) -> Owner:
     return await owner_of(client)
 
 
-async def log_in_by_qr(client: TelegramClient, show: Callable[[str], None], ask: Ask) -> Owner:
-    """Show a link as a QR code until the owner's phone accepts it (Settings, Devices, Link Desktop Device)."""
+async def log_in_by_qr(
+    client: TelegramClient, show: Callable[[str], None], ask: Ask, *, life: float = QR_SECONDS
+) -> Owner:
+    """Show a link as a QR code until the owner's phone accepts it (Settings, Devices, Link Desktop Device). Each is
+    renewed after `life` seconds."""
     with readable_errors():
         try:
             qr = await client.qr_login()
             while True:
                 show(qr.url)
                 try:
-                    await qr.wait()
+                    await qr.wait(life)
                     break
                 except TimeoutError:
-                    await qr.recreate()
+                    if not await _renewed(qr):
+                        break
         except errors.SessionPasswordNeededError:
             await _give_password(client, ask)
     return await owner_of(client)
+
+
+async def _renewed(qr: QRLogin) -> bool:
+    """Make a new code; False where the old one was scanned and the word of it got lost: then the login is made."""
+    await qr.recreate()
+    answer = qr._resp
+    if isinstance(answer, types.auth.LoginTokenMigrateTo):
+        raise UserError(
+            "The QR code was scanned just when a new one was made.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN
+        )
+    return isinstance(answer, types.auth.LoginToken)
 
 
 async def _give_password(client: TelegramClient, ask: Ask) -> None:
