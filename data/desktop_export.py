@@ -96,6 +96,8 @@ class Export:
             ) from error
         except (ijson.JSONError, UnicodeDecodeError) as error:
             raise UserError(f"{self.path.name} is not JSON.", _HINT) from error
+        except _ODD as error:
+            raise UserError(f"{self.path.name} is damaged near byte {self.read}.", _HINT) from error
 
     def _parts(self, file: BinaryIO, owner_id: int | None) -> Iterator[Part]:
         root: dict[str, Any] = {}
@@ -111,7 +113,10 @@ class Export:
                     chat = _dialog(header or root)
                     found = True
                     yield chat
-                yield _line(chat, value, owner_id, self.zone)
+                try:
+                    yield _line(chat, value, owner_id, self.zone)
+                except _ODD:  # one message that is not what the format says costs that message alone
+                    yield Line(None, "unreadable", None)
             elif place == "chat":
                 chat, header = None, header | {key: value} if key != "start" else {}
             else:
@@ -120,6 +125,7 @@ class Export:
             raise UserError(f"{self.path.name} is not an export of Telegram Desktop.", _HINT)
 
 
+_ODD = ArithmeticError, AttributeError, LookupError, TypeError, ValueError  # a field is not as the format says
 _HINT = "In Telegram Desktop: Settings, Advanced, Export Telegram data, format JSON; then give its result.json."
 
 
@@ -157,11 +163,11 @@ _CHATS = frozenset({"chats.list.item", "left_chats.list.item"})
 
 def _account(row: dict[str, Any]) -> Account:
     name = " ".join(part for part in (row.get("first_name"), row.get("last_name")) if part)
-    return Account(int(row["user_id"]), name)
+    return Account(_number(row["user_id"]), name)
 
 
 def _dialog(row: dict[str, Any]) -> Dialog:
-    sort, number = str(row.get("type")), int(row.get("id") or 0)
+    sort, number = str(row.get("type")), _number(row.get("id") or 0)
     kind = _KINDS.get(sort, Kind.SERVICE)
     if number in SERVICE_ACCOUNTS:
         kind = Kind.SERVICE
@@ -173,27 +179,25 @@ def _dialog(row: dict[str, Any]) -> Dialog:
 
 
 def _line(chat: Dialog, row: dict[str, Any], owner_id: int | None, zone: tzinfo) -> Line:
-    writer = row.get("from_id") or row.get("actor_id")
-    sender_id = _marked(writer)
+    sender_id = _marked(row.get("from_id") or row.get("actor_id"))
     name = row.get("from") or row.get("actor")
     if row.get("self_destruct_period_seconds") or row.get("self_destruct"):
         return Line(None, "self-destructing", None)
     if "id" not in row or not (row.get("date_unixtime") or row.get("date")):
         return Line(None, "without id or date", None)
-    if sender_id is None and chat.kind is Kind.PRIVATE:
+    service = row.get("type") == "service"  # of some it is not said who did it
+    if sender_id is None and chat.kind is Kind.PRIVATE and not service:
         return Line(None, "without sender", None)
-    service = row.get("type") == "service"
-    media = _happened(row) if service else _media(row)
-    in_group = chat.kind is Kind.GROUP
+    in_group, replied = chat.kind is Kind.GROUP, row.get("reply_to_message_id")
     message = Message(
         dialog_id=chat.id,
-        id=int(row["id"]),
+        id=_number(row["id"]),
         mine=_mine(chat, sender_id, owner_id),
         sent_at=_moment(row, "date", zone),
         text="" if service else _text(row.get("text")),
-        reply_to=row.get("reply_to_message_id"),
+        reply_to=_number(replied) if replied and "reply_to_peer_id" not in row else None,  # a peer: of another chat
         edited_at=_moment(row, "edited", zone) if row.get("edited") else None,
-        media=media,
+        media=_happened(row) if service else _media(row),
         forwarded=bool(row.get("forwarded_from") or row.get("forwarded_from_id") or "forwarded_from" in row),
         sender_id=sender_id if in_group else None,
         via_bot=bool(row.get("via_bot")),
@@ -217,9 +221,16 @@ def _marked(writer: str | int | None) -> int | None:
         return writer
     for word, mark in (("user", 1), ("channel", 0), ("chat", -1)):
         if writer and writer.startswith(word) and writer[len(word) :].isdigit():
-            number = int(writer[len(word) :])
+            number = _number(writer[len(word) :])
             return mark * number if mark else _CHANNEL_BASE - number
     return None
+
+
+def _number(value: Any) -> int:
+    """An id, as an archive can hold it."""
+    if (number := int(value)).bit_length() > 52:  # Telegram's own limit, less what marks a channel
+        raise ValueError(value)
+    return number
 
 
 def _moment(row: dict[str, Any], field: str, zone: tzinfo) -> datetime:

@@ -27,7 +27,7 @@ def service(action: str, **fields: Any) -> dict[str, Any]:
     return row(1, None, type="service", actor="Anna", actor_id=f"user{ANNA}", action=action, **fields)
 
 
-def chat(*messages: dict[str, Any], sort: str = "personal_chat", number: int = ANNA, name: str | None = "Anna") -> Any:
+def chat(*messages: dict[str, Any], sort: str = "personal_chat", number: Any = ANNA, name: str | None = "Anna") -> Any:
     return {"name": name, "type": sort, "id": number, "messages": list(messages)}
 
 
@@ -122,6 +122,10 @@ def test_a_whole_account_says_whose_it_is_and_lists_every_chat_also_those_left(t
         ({"giveaway_information": {"quantity": 1}}, "[giveaway]"),
         ({"paid_stars_amount": 5}, "[paid media]"),
         ({"dice": {"emoji": "🎲", "value": 4}}, "[dice 4]"),
+        ({"giveaway_results": {"winners_count": 1}}, "[giveaway]"),
+        ({"story_id": 4}, "[story]"),
+        ({"location_information": {"latitude": 1, "longitude": 2}, "live_location_period_seconds": 900}, "[place]"),
+        ({"media_type": "of_tomorrow"}, "[attachment]"),
     ],
 )
 def test_media_become_placeholders_and_captions_stay(tmp_path: Path, fields: Any, placeholder: str) -> None:
@@ -151,6 +155,43 @@ def test_what_happened_is_recorded_as_such(
     message = only(tmp_path, service(**fields))
     assert (message.media, message.text, message.service) == (placeholder, "", not part_of_the_talk)
     assert not message.mine
+
+
+@pytest.mark.parametrize("fields", [{"action": "send_payment", "amount": 5}, {"information_text": "as they say"}])
+def test_what_happened_by_nobodys_hand_is_recorded_too(tmp_path: Path, fields: Any) -> None:
+    message = only(tmp_path, row(1, None, type="service", **fields))
+    assert (message.service, message.mine) == (True, False)
+
+
+def test_what_answers_a_message_of_another_chat_answers_nothing_here(tmp_path: Path) -> None:
+    elsewhere = chat(row(1), row(2, reply_to_message_id=1, reply_to_peer_id="channel9"), row(3, reply_to_message_id=1))
+    assert [line.message.reply_to for line in lines(tmp_path, elsewhere) if line.message] == [None, None, 1]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"id": "x"},
+        {"id": 2**60},
+        {"date_unixtime": "99999999999999999999"},
+        {"date_unixtime": "", "date": "yesterday"},
+        {"from_id": ["user11"]},
+        {"text": [None]},
+        {"reactions": "many"},
+        {"reply_to_message_id": {"id": 1}},
+        {"media_type": "voice_message", "duration_seconds": "long"},
+    ],
+)
+def test_a_field_of_another_kind_than_the_format_says_costs_that_message_alone(tmp_path: Path, fields: Any) -> None:
+    first, odd, last = lines(tmp_path, chat(row(1, text="a"), row(2, **fields), row(3, text="b")))
+    assert (odd.message, odd.left_out) == (None, "unreadable")
+    assert [line.message.text for line in (first, last) if line.message] == ["a", "b"]
+
+
+@pytest.mark.parametrize("content", [{**account(chat(row())), "personal_information": {}}, chat(row(), number="x")])
+def test_a_chat_or_an_owner_that_nobody_can_tell_is_a_sentence(tmp_path: Path, content: Any) -> None:
+    with pytest.raises(UserError, match="damaged"):
+        list(export(tmp_path, content).parts(ME))
 
 
 def test_forwards_inline_bots_edits_and_reactions_are_recorded(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """An import keeps what a pull would keep: with consent, once, and joined by id with what was pulled."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,24 @@ def test_importing_twice_is_importing_once(archive: Archive, tmp_path: Path) -> 
     assert (again.new, again.edited, again.known) == (0, 0, 2500)
     assert archive.messages(ANNA) == before
     assert archive.dialog(ANNA) == Dialog(ANNA, Kind.PRIVATE, "Anna")
+
+
+def test_a_file_of_any_size_takes_the_same_little_memory(archive: Archive, tmp_path: Path) -> None:
+    grant(archive, ANNA)
+
+    def peak(messages: int) -> int:
+        path = tmp_path / "result.json"
+        path.write_text(json.dumps(chat(*[row(n + 1, text="word " * 100) for n in range(messages)])), encoding="utf-8")
+        tracemalloc.start()
+        try:
+            assert Importer(archive, lambda _read, _title: None).take_in(Export(path), ME).chats == 1
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    small, large = peak(2_000), peak(16_000)
+    assert (tmp_path / "result.json").stat().st_size > 10 << 20
+    assert large < small + (1 << 20)
 
 
 def test_a_pulled_message_stays_unless_the_export_has_a_later_edit(archive: Archive, tmp_path: Path) -> None:
