@@ -139,7 +139,7 @@ class Ledger:
         consent = self.of(dialog.id)
         if consent is None:
             raise UserError(
-                f"There is no consent on record for {dialog.title}, so it is not pulled.",
+                f"There is no consent on record for {dialog.title}, so nothing of it is kept.",
                 f"Your words alone: doppelgram consent grant {dialog.id} --scope own"
                 " (--scope chat when they have agreed)",
                 ExitCode.CONSENT,

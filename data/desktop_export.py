@@ -89,13 +89,13 @@ class Export:
             raise UserError(
                 f"{self.path} cannot be read: {error.strerror}.", "Give the path of result.json."
             ) from error
-        except ijson.IncompleteJSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            if not self.read:
+                raise UserError(f"{self.path.name} is not JSON.", _HINT) from error
             raise UserError(
                 f"{self.path.name} ends in the middle, or is damaged, near byte {self.read}.",
                 "What came before it is kept. Export again in Telegram Desktop, then import that file.",
             ) from error
-        except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.path.name} is not JSON.", _HINT) from error
         except _ODD as error:
             raise UserError(f"{self.path.name} is damaged near byte {self.read}.", _HINT) from error
 

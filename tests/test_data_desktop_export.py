@@ -273,7 +273,8 @@ def test_a_half_written_file_says_so_after_all_that_could_be_read(tmp_path: Path
 def test_a_file_that_is_no_export_is_refused_in_one_sentence(tmp_path: Path, content: str) -> None:
     with pytest.raises(UserError) as told:
         list(export(tmp_path, content).parts(ME))
-    assert told.value.hint
+    assert " is not " in told.value.message, "nothing came before it that could be kept"
+    assert "In Telegram Desktop" in told.value.hint
 
 
 def test_a_missing_file_is_refused_in_one_sentence(tmp_path: Path) -> None:

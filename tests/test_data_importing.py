@@ -90,7 +90,7 @@ def test_a_chat_without_consent_is_listed_and_skipped(archive: Archive, tmp_path
 
 
 def test_an_export_of_one_chat_without_consent_ends_with_exit_code_7(archive: Archive, tmp_path: Path) -> None:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError, match="so nothing of it is kept") as told:
         take_in(archive, tmp_path, chat(row(text="hi")))
     assert told.value.code == ExitCode.CONSENT
     assert archive.dialog(ANNA), "so that it can be granted"
