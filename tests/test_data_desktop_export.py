@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from telethon.tl import types
 
 from data.desktop_export import MIGRATED_SHIFT, Account, Export, Line
 from data.errors import UserError
 from data.message import Dialog, Kind, Message
+from data.telegram.media import action_of
 
 ME, ANNA, BEN = 100, 11, 12
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -280,3 +282,29 @@ def test_a_file_that_is_no_export_is_refused_in_one_sentence(tmp_path: Path, con
 def test_a_missing_file_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         list(Export(tmp_path / "no.json").parts(ME))
+
+
+@pytest.mark.parametrize(
+    ("action", "of_telegram"),
+    [
+        ("set_chat_wallpaper", types.MessageActionSetChatWallPaper(types.WallPaperNoFile(1))),
+        ("stars_prize", types.MessageActionPrizeStars(5, "x", types.PeerChannel(1), 1)),
+        ("set_messages_ttl", types.MessageActionSetMessagesTTL(60)),
+        ("group_call", types.MessageActionGroupCall(types.InputGroupCall(1, 1))),
+        ("group_call_scheduled", types.MessageActionGroupCallScheduled(types.InputGroupCall(1, 1), NOON)),
+        ("invite_to_group_call", types.MessageActionInviteToGroupCall(types.InputGroupCall(1, 1), [1])),
+        ("suggest_profile_photo", types.MessageActionSuggestProfilePhoto(types.PhotoEmpty(1))),
+        ("giveaway_launch", types.MessageActionGiveawayLaunch()),
+        ("giveaway_results", types.MessageActionGiveawayResults(1, 0)),
+        ("boost_apply", types.MessageActionBoostApply(1)),
+        ("topic_edit", types.MessageActionTopicEdit()),
+        ("requested_peer", types.MessageActionRequestedPeer(1, [])),
+        ("join_group_by_request", types.MessageActionChatJoinedByRequest()),
+        ("take_screenshot", types.MessageActionScreenshotTaken()),
+        ("clear_history", types.MessageActionHistoryClear()),
+    ],
+)
+def test_what_happened_bears_one_name_whether_it_is_exported_or_pulled(
+    tmp_path: Path, action: str, of_telegram: Any
+) -> None:
+    assert only(tmp_path, service(action)).media == action_of(of_telegram)

@@ -43,6 +43,8 @@ _NAMES = {
     types.MessageActionSetChatTheme: "edit chat theme",
     types.MessageActionWebViewDataSent: "send webview data",
     types.MessageActionTopicCreate: "topic created",
+    types.MessageActionSetChatWallPaper: "set chat wallpaper",
+    types.MessageActionPrizeStars: "stars prize",
 }
 """Where Telegram Desktop's name is not that of Telethon's class in words."""
 
