@@ -1,6 +1,7 @@
 """`import` on the command line: it joins what was pulled, refuses what is no export, and says what to do next."""
 
 import json
+import resource
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from data import samples
 from data.archive import Archive
 from data.errors import ExitCode
 from sandbox.server import Sandbox
@@ -71,3 +73,33 @@ async def test_a_file_that_is_no_export_ends_with_a_sentence(tmp_path: Path, con
     told = (await offline("import", str(file))).failed(ExitCode.ERROR)
     assert "result.json" in told.err
     assert told.out == ""
+
+
+def small_disk() -> None:
+    """No file of the process may grow past a limit: for the program it is as if the disk were full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+
+
+async def test_a_full_disk_costs_an_import_and_a_build_nothing_that_was_there(tmp_path: Path) -> None:
+    offline = Terminal(tmp_path)
+    lines = [row(n, ALMA if n % 3 else 100, text=f"line {n} " + "word " * (n % 30)) for n in range(1, 3_001)]
+    file = exported(tmp_path, *lines[:50])
+    (await offline("import", file)).failed(ExitCode.CONSENT)
+    (await offline("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
+    (await offline("import", file)).ok()
+    (await offline("build")).ok()
+    before = samples.read_card(offline.home / "dataset")
+
+    file = exported(tmp_path, *lines)
+    full = (await offline("import", file, before=small_disk)).failed(1)
+    assert full.err.startswith("The disk is full.")
+    with closing(Archive(offline.home / "archive.db")) as archive:
+        assert {message.id for message in archive.messages(ALMA)} >= set(range(1, 51))
+    (await offline("import", file)).ok()
+    with closing(Archive(offline.home / "archive.db")) as archive:
+        assert [message.id for message in archive.messages(ALMA)] == list(range(1, 3_001))
+
+    full = (await offline("build", before=small_disk)).failed(1)
+    assert full.err.startswith("The disk is full.")
+    assert samples.read_card(offline.home / "dataset") == before
+    assert (await offline("build", "--json")).ok().json["messages"] == 3_000
