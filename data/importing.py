@@ -74,9 +74,11 @@ class Importer:
     def _open(self, chat: Dialog, owner_id: int | None) -> None:
         self._save()
         self._chat = None
-        if not chat.may_be_kept:
-            self.report.left_out[f"{chat.kind} chats"] += 1
-            return
+        known = self.archive.dialog(chat.id)  # a login knows more of it than an export
+        for each in (chat, known or chat):
+            if not each.may_be_kept:
+                self.report.left_out["protected chats" if each.protected else f"{each.kind} chats"] += 1
+                return
         if chat.kind is not Kind.SELF:
             _demand_not_me(chat, owner_id)
         if chat.kind is Kind.GROUP and owner_id is None:
@@ -85,7 +87,7 @@ class Importer:
                 "Log in first: doppelgram login. Or export the whole account.",
                 ExitCode.NOT_LOGGED_IN,
             )
-        if self.archive.dialog(chat.id) is None:  # a login knows more of it than an export
+        if known is None:
             self.archive.save_dialogs([chat])
         if Ledger(self.archive).of(chat.id) is None:
             self.report.skipped_without_consent += 1

@@ -124,6 +124,15 @@ def test_without_a_gpu_training_runs_on_the_cpu_and_with_one_it_is_named(
     assert not examine(tmp_path / "home", telegram=server)["gpu"].ok
 
 
+def test_a_disk_without_room_for_a_training_is_named(
+    tmp_path: Path, server: TelegramSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "NEEDED_BYTES", 1 << 62)
+    check = examine(tmp_path / "home", telegram=server)["disk"]
+    assert (check.ok, "DOPPELGRAM_HOME" in check.fix) == (False, True)
+    assert check.detail.endswith("GiB free")
+
+
 def test_files_that_others_can_read_are_named(tmp_path: Path, server: TelegramSettings) -> None:
     home = Home.at(tmp_path / "home")
     home.key()

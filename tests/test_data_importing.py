@@ -135,6 +135,23 @@ def test_machines_channels_and_unreadable_messages_are_counted_not_kept(archive:
     assert [dialog.id for dialog in archive.dialogs()] == [ANNA]
 
 
+@pytest.mark.parametrize(
+    ("known", "why"),
+    [
+        (Dialog(ANNA, Kind.PRIVATE, "Anna", protected=True), "protected chats"),
+        (Dialog(ANNA, Kind.SCAM, "Anna"), "scam chats"),
+    ],
+)
+def test_what_a_login_knows_to_be_closed_stays_out_whatever_an_export_calls_it(
+    archive: Archive, tmp_path: Path, known: Dialog, why: str
+) -> None:
+    archive.save_dialogs([known])
+    grant(archive, ANNA)
+    done = take_in(archive, tmp_path, chat(row(text="hi")))
+    assert (done.chats, done.new, dict(done.left_out)) == (0, 0, {why: 1})
+    assert archive.dialog(ANNA) == known
+
+
 def test_a_groups_messages_keep_their_senders_and_those_of_before_its_migration_their_old_ids(
     archive: Archive, tmp_path: Path
 ) -> None:
