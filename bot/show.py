@@ -6,7 +6,7 @@ Titles and messages come from strangers, so whatever could steer a terminal is t
 import json
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
@@ -103,18 +103,32 @@ def _as_text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC) -> None:
-    """Rows of data: a table on a terminal, else one line a row with tabs between, so that `cut` can read it."""
+SHORT = 8
+"""Characters of a word that a table does not break."""
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC, aside: Collection[str] = ()
+) -> None:
+    """Rows of data: a table on a terminal, else one line a row with tabs between, so that `cut` can read it.
+
+    On a terminal numbers, moments and short words are never broken; a column that says nothing is left out, and so are
+    those `aside`.
+    """
+    rows = list(rows)
     cells = [[_cell(cell, zone) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cells:
             sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in row) + "\n")
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    there = [place for place, column in enumerate(columns) if column not in aside]
+    telling = [place for place in there if not cells or any(row[place] for row in cells)]
+    for place in telling:
+        short = all(isinstance(row[place], int | datetime | None) or len(str(row[place])) <= SHORT for row in rows)
+        shown.add_column(columns[place], overflow="fold", no_wrap=short)
     for row in cells:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(row[place]) for place in telling))
     Console(highlight=False).print(shown)
 
 

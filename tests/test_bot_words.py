@@ -1,8 +1,12 @@
 """What the data room says to a person: one chat is not `1 chats`, people have names, and a moment is a minute of the
 owner's own day."""
 
+import fcntl
 import json
+import os
 import re
+import struct
+import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -67,3 +71,37 @@ async def test_an_export_of_somebody_else_is_called_that(terminal: Terminal, tmp
     theirs["personal_information"]["user_id"] = OWNER
     file.write_text(json.dumps(theirs))
     assert "1 chat: 1 new message, 0 edited, 0 here already." in (await terminal("import", str(file))).ok().err
+
+
+async def at_eighty_columns(terminal: Terminal, *words: str) -> str:
+    """What a verb prints on a terminal of the usual width."""
+    seen, screen = os.openpty()
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    (await terminal(*words, before=lambda: os.dup2(screen, 1) and None)).ok()
+    os.close(screen)
+    shown = b""
+    while part := _read(seen):
+        shown += part
+    os.close(seen)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+
+def _read(end: int) -> bytes:
+    try:
+        return os.read(end, 65_536)
+    except OSError:  # how a terminal ends on Linux
+        return b""
+
+
+async def test_on_a_terminal_no_number_and_no_moment_is_broken_over_two_lines(terminal: Terminal) -> None:
+    (await terminal("consent", "grant", "--all", "--scope", "own")).ok()
+    chats = (await terminal("chats", "--json")).ok().json
+    shown = await at_eighty_columns(terminal, "chats")
+    assert all(str(each["id"]) in shown for each in chats)
+    assert len(re.findall(r" \d{4}-\d\d-\d\d \d\d:\d\d", shown)) == len(chats)
+    ledger = await at_eighty_columns(terminal, "consent", "list")
+    assert len(re.findall(r" \d{4}-\d\d-\d\d \d\d:\d\d", ledger)) == 6
+    assert "granted_at" in ledger
+    assert "revoked_at" not in ledger, "nobody has taken anything back"
+    assert "granted_by" not in ledger
+    assert "Mika Sund" in (await terminal("consent", "list")).ok().out, "whoever reads it by a program gets all"

@@ -237,7 +237,8 @@ def list_consents(as_json: Json = False) -> None:
         show.data(rows)
     elif rows:
         for row, record in zip(rows, records, strict=True):
+            row["title"] = row["title"] or record.dialog_id  # a forgotten chat has no name any more
             row["member"] = names.get(record.member_id or 0, record.member_id)
-        show.table(tuple(rows[0]), [list(row.values()) for row in rows], zone)
+        show.table(tuple(rows[0]), [list(row.values()) for row in rows], zone, aside=("id", "granted_by"))
     else:
         show.say("No consent is on record. Next: doppelgram consent grant CHAT --scope own")
