@@ -77,7 +77,11 @@ async def at_eighty_columns(terminal: Terminal, *words: str) -> str:
     """What a verb prints on a terminal of the usual width."""
     seen, screen = os.openpty()
     fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    (await terminal(*words, before=lambda: os.dup2(screen, 1) and None)).ok()
+
+    def on_screen() -> None:
+        os.dup2(screen, 1)
+
+    (await terminal(*words, before=on_screen)).ok()
     os.close(screen)
     shown = b""
     while part := _read(seen):
