@@ -109,6 +109,9 @@ class TrainSettings(Group):
     epochs: float = Field(3.0, gt=0, description="passes over the dataset, unless minutes are given")
     minutes: float | None = Field(None, gt=0, description="stop after this long instead")
     learning_rate: float = Field(2e-4, gt=0, description="usual for 7B; smaller models bear more (135M: 1e-3)")
+    micro_batch_tokens: int | None = Field(
+        None, ge=1, description="most tokens computed at a time (CPU 256, GPU 4,096); less takes less memory"
+    )
     seed: int = Field(1, description="of shuffling and initialisation")
 
 

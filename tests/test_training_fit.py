@@ -231,3 +231,29 @@ def test_of_a_model_in_parts_each_part_must_be_here(tmp_path: Path) -> None:
     assert base.local("some/model", tmp_path) is None
     (folder / "b.safetensors").write_text("")
     assert base.local("some/model", tmp_path) == folder
+
+
+@pytest.mark.parametrize(
+    ("gpu", "method", "most", "least"),
+    [("RTX 3060", "qlora", 2048, 256), ("H100", "qlora", 4096, 4096), ("L4", "lora", 4096, 256)],
+)
+def test_what_a_gpu_computes_at_a_time_fits_it_and_twice_as_much_does_not(
+    gpu: str, method: Method, most: int, least: int
+) -> None:
+    config = {
+        "model_type": "mistral",
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 32000,
+    }
+    there = machine.named(gpu)
+    size = fit.at_once(config, method, there, 4096)
+    assert least <= size <= most
+    room = there.memory * (1 - fit.RESERVE)
+    shape = fit.shape_of(config)
+    assert fit.peak(shape, method, size).total <= room or size == fit.FEWEST
+    assert size == 4096 or fit.peak(shape, method, 2 * size).total > room
+    assert fit.at_once({"model_type": "rwkv"}, method, there, 4096) == 4096

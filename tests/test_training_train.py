@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from data import samples
 from data.errors import UserError
 from data.pauses import Pauses
 from data.transcript import Transcript
@@ -68,6 +69,28 @@ def test_an_interrupted_and_resumed_training_repeats_the_undisturbed_one(dataset
     expected = weights(undisturbed)
     for name, tensor in weights(second).items():
         torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_computed_at_a_time_changes_no_step_and_may_change_in_the_middle(dataset: Path, tmp_path: Path) -> None:
+    options = replace(TINY, micro_batch_tokens=1024)
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", options)
+    _, progress, stop = stop_after(3)
+    part = train.train(models.tiny(), dataset, tmp_path / "parts", options, progress, stop)
+    rest = train.train(models.tiny(), dataset, tmp_path / "parts", replace(options, at_once=64))
+    assert (part.steps, rest.steps) == (3, whole.steps), "it went on"
+    assert part.losses + rest.losses == pytest.approx(whole.losses, rel=1e-4)
+
+
+def test_no_more_is_computed_at_a_time_than_was_asked_for(dataset: Path, tmp_path: Path) -> None:
+    sizes: list[int] = []
+    model = models.tiny()
+    hook = model.causal.get_input_embeddings().register_forward_pre_hook(lambda _, args: sizes.append(args[0].numel()))
+    try:
+        train.train(model, dataset, tmp_path / "me", replace(TINY, micro_batch_tokens=1024, at_once=200, max_steps=2))
+    finally:
+        hook.remove()
+    longest = max(len(window.ids) for window in Encoder(model.tokenizer).samples(samples.each(dataset, "train"), 4096))
+    assert max(sizes) <= max(200, longest)
 
 
 def test_an_interrupted_training_leaves_the_model_as_it_was(dataset: Path, tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ ADAPTER_BYTES = 4
 """Adapter weights are fp32 whatever the stream is."""
 NF4_BYTES = 0.5 + 4 / 64
 """Half a byte a weight, and an fp32 scale for each 64 of them."""
+FEWEST = 256
+"""Tokens below which fewer at a time save next to nothing."""
 RESERVE = 0.08
 """Share of a GPU's memory that is left free: the driver's context, and what the allocator cannot use."""
 SIZES = (16384, 8192, 4096, 2048, 1024, 512)
@@ -225,6 +227,19 @@ def fit(shape: Shape, method: Method, machine: Machine, work: Work) -> Fit:
                 return tried
     assert tried is not None
     return Fit(tried.method, 0, tried.checkpointing, tried.peak, tried.seconds)
+
+
+def at_once(config: Mapping[str, Any], method: Method, machine: Machine, most: int) -> int:
+    """How many tokens a GPU computes at a time, up to `most`, halved until a step fits with nothing computed twice.
+    `config` is that of the loaded model; `most` where its architecture is not known."""
+    try:
+        shape = shape_of(config)
+    except UserError:
+        return most
+    size = most
+    while size > FEWEST and peak(shape, method, size).total > machine.memory * (1 - RESERVE):
+        size //= 2
+    return size
 
 
 def operations(

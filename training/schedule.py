@@ -12,6 +12,9 @@ from training.checkpoint import Position
 from training.encode import CONTEXT_TOKENS, Encoded
 from training.packing import MicroBatch
 
+ROW_TOKENS = {"cpu": 256, "cuda": 4096}
+"""Tokens of a micro-batch by kind of device: more makes a CPU no faster, and a GPU would idle with less."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainOptions:
@@ -30,6 +33,9 @@ class TrainOptions:
     window_tokens: int = CONTEXT_TOKENS
     """Longest window; longer ones lose turns from their left."""
     micro_batch_tokens: int = 256
+    at_once: int | None = None
+    """Most tokens computed at a time: a micro-batch with more is split. It changes the memory taken and nothing else,
+    so a training can go on with another."""
     format_weight: float = 0.2
     """What a message boundary or turn end counts beside a token of text. They are learned within a few steps, and at
     full weight they take that much from the words: 0.2 was measured to leave a lower loss on text."""

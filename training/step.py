@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training import ranks
-from training.packing import MicroBatch
+from training.packing import MicroBatch, micro_batches
 from training.schedule import TrainOptions
 
 
@@ -70,15 +70,21 @@ class Stepper:
     def _passes(self, batches: tuple[MicroBatch, ...], number: int) -> float:
         options, device, total = self._options, self._losses.causal.device, 0.0
         count = sum(batch.weight(options.format_weight) for batch in batches)
-        parts = tuple(half for batch in batches for half in batch.halves()) if self.halved else batches
+        parts = self._parts(batches)
         self._optimizer.zero_grad(set_to_none=True)
         with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
             torch.manual_seed(options.seed * 1_000_003 + number)  # dropout's, so that a resumed training repeats it
-            for batch, times in ranks.share(parts, options.micro_batch_tokens):
+            for batch, times in ranks.share(parts, options.at_once or options.micro_batch_tokens):
                 loss = self._losses(batch, options.format_weight) / count
                 (loss * times).backward()
                 total += float(loss.detach()) * (times > 0)
         return total
+
+    def _parts(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
+        """What is computed at a time: the loss is a sum, so it makes no difference to the step."""
+        if limit := self._options.at_once:
+            batches = tuple(part for batch in batches for part in micro_batches(batch.windows, limit))
+        return tuple(half for batch in batches for half in batch.halves()) if self.halved else batches
 
 
 def _is_of_memory(error: Exception) -> bool:

@@ -159,12 +159,14 @@ def _steps(
             "Lower TRAIN__LEARNING_RATE and run it again: it goes on from just before that step.",
         ) from error
     except NoMemoryError as error:
+        at_once = options.at_once or options.micro_batch_tokens
         if not ranks.several():  # the others wait in the step and take no part in saving
             checkpoint.save(out, here, parameters, optimizer)
         raise UserError(
             f"The memory ran out at step {here.step}"
             + (", with half the tokens at a time too." if step.halved else "."),
-            "Close other programs and run it again: it goes on from there. Or choose a smaller model with --base.",
+            f"Run it again with DOPPELGRAM_TRAIN__MICRO_BATCH_TOKENS={max(64, at_once // 4)}: it goes on from there."
+            " Or choose a smaller model with --base.",
         ) from error
     finally:
         model.causal.eval()
@@ -235,8 +237,8 @@ def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
 
 
 def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
-    """What must be equal to go on with a checkpoint: all but the budget and the rate, which may be changed."""
-    fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0)
+    """What must be equal to go on with a checkpoint: all but the budget, the rate, and what is computed at a time."""
+    fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0, at_once=None)
     parts = [asdict(fixed), model.identity.as_json(), dataset]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

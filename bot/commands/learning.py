@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.desk import Desk
+    from training.model import LanguageModel
     from training.train import TrainResult
 
 SCORED = 80
@@ -99,12 +100,23 @@ def _mark_ended(desk: "Desk", name: str) -> None:
         )
 
 
+def _at_once(model: "LanguageModel") -> int | None:
+    """What fits a GPU at a time; on a CPU whatever a micro-batch holds."""
+    from training import fit, machine
+    from training.schedule import ROW_TOKENS
+
+    if model.causal.device.type != "cuda":
+        return None
+    method: fit.Method = "qlora" if model.identity.quantization == "nf4" else "lora"
+    return fit.at_once(model.causal.config.to_dict(), method, machine.here(), ROW_TOKENS["cuda"])
+
+
 def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
     """Train on the dataset of this desk and measure the adapter. Returns the figures. Whoever calls it holds the
     training, and has asked for the consents."""
     from bot import measure, progress, speaker
     from training import ranks
-    from training.schedule import TrainOptions
+    from training.schedule import ROW_TOKENS, TrainOptions
     from training.train import StepReport
     from training.train import train as teach
 
@@ -112,10 +124,17 @@ def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float |
     if minutes is None and epochs is None:
         minutes = wanted.minutes
         epochs = None if minutes else wanted.epochs
-    options = TrainOptions(minutes=minutes, epochs=epochs, learning_rate=wanted.learning_rate, seed=wanted.seed)
     if ranks.first():
         show.say("Loading the base model ...")
     model = speaker.load_model(desk, None, base)
+    options = TrainOptions(
+        minutes=minutes,
+        epochs=epochs,
+        learning_rate=wanted.learning_rate,
+        micro_batch_tokens=ROW_TOKENS.get(model.causal.device.type, ROW_TOKENS["cpu"]),
+        at_once=wanted.micro_batch_tokens or _at_once(model),
+        seed=wanted.seed,
+    )
     out = ranks.alike(_place(desk.home.adapters) if ranks.first() else None)
     measured: dict[str, Any] = {}
     with progress.bar("train", hidden=not ranks.first()) as bar:
