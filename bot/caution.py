@@ -24,7 +24,7 @@ class Caution:
     quick_answers: int = 3
     """So many answers in a row, each within `QUICK`, are a machine's."""
     owner: timedelta = timedelta(seconds=60)
-    """How long the owner's own words keep the twin out of a chat."""
+    """How long the owner's own words keep the twin out of a chat; 0 for not at all."""
     hold_media: bool = True
     """Whether what came with an attachment waits for the owner, who alone can see it."""
     pauses: Pauses = FIXED
@@ -40,7 +40,7 @@ class Caution:
         """Why the reply to `burst`, the newest of `history`, is not sent by itself, or None. `automatic` are the ids of
         what the twin sent by itself, `age` tells how long ago a message was dated."""
         own = next((message for message in reversed(history) if message.mine and message.id not in automatic), None)
-        if own is not None and age(own.sent_at) < self.owner:
+        if own is not None and self.owner and age(own.sent_at) < self.owner:  # by two clocks it may be less than 0
             return "the owner wrote here a moment ago"
         if self.hold_media and any(message.media for message in burst):
             return "an attachment, which the twin cannot see"

@@ -5,6 +5,7 @@ torchrun --nproc-per-node N -m tests.child_ranks DATASET OPTIONS              (t
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -65,3 +66,5 @@ def full(dataset: str, options: str) -> None:
 
 if __name__ == "__main__":
     (learn if len(sys.argv) == 5 else full)(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)  # all is done: torch 2.13 sometimes aborts while gloo's threads are taken down with the interpreter

@@ -16,7 +16,6 @@ from tests.fakes import RecordedGenerator
 from tests.household import Household, household, person, review, settle, told
 
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
-NEVER = timedelta(days=1)
 
 
 def history(*gaps: float) -> list[Message]:
@@ -117,3 +116,11 @@ async def test_what_came_with_something_to_look_at_waits_for_the_owner(
         else:
             await house.heard("sent")
     assert house.delivered() == ([] if held else ["sounds good"])
+
+
+def test_without_a_time_for_the_owner_no_clock_keeps_the_twin_out() -> None:
+    """A message's date, by the server's clock, may lie ahead of ours."""
+    talk = [Message(5, 1, True, NOON, "it's me"), Message(5, 2, False, NOON, "hi")]
+    ahead = timedelta(seconds=-2)
+    assert Caution(owner=timedelta(0)).against(talk, talk[1:], (), lambda _: ahead) is None
+    assert Caution().against(talk, talk[1:], (), lambda _: ahead) == "the owner wrote here a moment ago"

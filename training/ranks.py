@@ -33,6 +33,7 @@ def group() -> Iterator[None]:
     distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield
+        distributed.barrier()  # nobody leaves while another still needs an answer
     finally:
         distributed.destroy_process_group()
 

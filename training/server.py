@@ -197,6 +197,7 @@ class _Call:
         kind = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
         self._connection = kind(address.host, address.port, timeout=600)
         self._sock: socket.socket | None = None
+        self._cancelled = False
         self._request = (address, key, body)
         self.done = threading.Event()
         self.status = 0
@@ -211,10 +212,12 @@ class _Call:
             # http.client follows no redirect and asks no proxy: the chat goes where the settings say.
             self._connection.connect()
             self._sock = self._connection.sock  # while an answer is read, `http.client` hands it away
+            if self._cancelled:
+                raise ConnectionAbortedError
             self._connection.request("POST", f"{address.path}/completions", json.dumps(body), headers)
-            response = self._connection.getresponse()
-            self.status = response.status
-            answer = json.loads(response.read(LARGEST)) if response.status == 200 else None
+            with self._connection.getresponse() as response:
+                self.status = response.status
+                answer = json.loads(response.read(LARGEST)) if response.status == 200 else None
             self.answer = answer if isinstance(answer, dict) else {}
         except (ValueError, RecursionError):  # not JSON, or not text, or a trap
             self.answer = {}
@@ -225,7 +228,8 @@ class _Call:
             self.done.set()
 
     def cancel(self) -> None:
-        """Close the connection under the thread's hands."""
+        """Close the connection under the thread's hands; one that is not open yet carries nothing."""
+        self._cancelled = True
         if self._sock:
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)
