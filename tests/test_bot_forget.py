@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from data.archive import Archive
+from data.errors import ExitCode
 from data.message import Dialog, Kind, Message, Person
 from sandbox.life import MOVED, life_town
 from sandbox.server import Sandbox
+from sandbox.small import ALMA
 from tests.terminal import Terminal, everything_in
+from tests.test_bot_importing import exported, small_disk
+from tests.test_data_desktop_export import row
 from tests.training_models import NOON
 
 CREW, CLUB = -1_000_000_000_001, -1_000_000_000_002
@@ -30,6 +34,20 @@ async def test_a_supergroup_is_forgotten_with_the_basic_group_that_it_was(tmp_pa
         records = (await shell("consent", "list", "--json")).ok().json
         assert len(records) == 2
         assert all(record["revoked_at"] for record in records)
+
+
+async def test_a_full_disk_while_a_chat_is_forgotten_says_what_remains_and_how_to_go_on(tmp_path: Path) -> None:
+    offline = Terminal(tmp_path)
+    file = exported(tmp_path, *(row(n, ALMA, text=f"line {n} " + "word " * 20) for n in range(1, 3_001)))
+    (await offline("import", file)).failed(ExitCode.CONSENT)
+    (await offline("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
+    (await offline("import", file)).ok()
+    full = (await offline("forget", "Alma Reyes", before=small_disk)).failed(1)
+    assert "Alma Reyes is not wholly forgotten yet" in full.err
+    assert "nothing is lost" not in full.err
+    hint = full.err.split("doppelgram ")[1].split()
+    (await offline(*hint)).ok()
+    assert b"word word" not in everything_in(offline.home)
 
 
 def test_whoever_wrote_in_a_forgotten_group_alone_is_forgotten_with_it(tmp_path: Path) -> None:

@@ -195,6 +195,29 @@ async def test_a_takeout_is_used_where_it_is_granted_and_a_sentence_where_not(
         assert said in "".join(told.notes)
 
 
+async def test_a_protected_and_a_closed_chat_among_named_ones_are_said_when_the_others_are_done(tmp_path: Path) -> None:
+    async with scene(life_town(), tmp_path) as it:
+        it.allow(SECRETIVE, CLUB, OTTO, OLD_FRIEND)
+        told = Told()
+        with pytest.raises(UserError, match="does not allow its content to be saved"):
+            await it.pull(SECRETIVE, OTTO, OLD_FRIEND, told=told)
+        assert it.agrees(OTTO, OLD_FRIEND)
+        assert set(told.finished) == {SECRETIVE, OTTO, OLD_FRIEND}
+        it.sandbox.faults.refuse("GetHistory", 400, "CHANNEL_PRIVATE")
+        with pytest.raises(UserError, match="can no longer be read"):
+            await it.pull(CLUB)
+
+
+async def test_a_takeout_is_ended_on_the_server_when_the_pull_inside_it_fails(tmp_path: Path) -> None:
+    async with scene(life_town(), tmp_path) as it:
+        it.allow(NINA)
+        it.sandbox.faults.flood("GetHistory", 86_400)
+        with pytest.raises(UserError, match="asks us to wait until"):
+            await it.pull(NINA, takeout=True)
+        assert [asked.name for asked in it.sandbox.journal.requests][-1] == "FinishTakeoutSessionRequest"
+        assert all(login.takeout is None for login in it.sandbox.logins.values())
+
+
 async def test_a_closed_group_among_many_is_counted_and_the_others_go_on(tmp_path: Path) -> None:
     async with scene(life_town(), tmp_path) as it:
         it.allow(CLUB, OTTO)

@@ -1,6 +1,8 @@
 """forget and wipe: one chat, or everything, without a trace on this machine."""
 
 import asyncio
+import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bot import ask, show
@@ -8,6 +10,8 @@ from bot.commands.options import Chat, Json, Yes
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.desk import Desk
 
 
@@ -22,7 +26,8 @@ def forget(chat: Chat, as_json: Json = False) -> None:
         if not ids:
             dialog = find(desk.archive, chat)
             ids, title = [part.id for part in whole(desk.archive, dialog)], dialog.title
-        removed = erase.forget(desk, *ids)
+        with _saying_what_remains(title, ids[0]):
+            removed = erase.forget(desk, *ids)
     if as_json:
         show.data({"id": ids[0], "removed": removed})
         return
@@ -33,6 +38,24 @@ def forget(chat: Chat, as_json: Json = False) -> None:
         show.say("The dataset held this chat and is removed too. Next: doppelgram build")
     if stale := removed["stale_adapters"]:
         show.say(f"Stale now, because it was trained on this chat: {', '.join(stale)}. Next: doppelgram train")
+
+
+@contextmanager
+def _saying_what_remains(title: str, dialog_id: int) -> "Iterator[None]":
+    """What a disk does here must not end in "nothing is lost". The id works as well when the name has gone already."""
+    from bot import disk
+
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        told = disk.explain(error)
+        if told is None:
+            raise
+        again = f"doppelgram forget {dialog_id}"
+        raise UserError(
+            f"{told.message} {show.plain(title)} is not wholly forgotten yet.",
+            f"Its words may still lie here. Mend that, then run: {again}",
+        ) from error
 
 
 def _is_bare_id(desk: "Desk", chat: str) -> bool:

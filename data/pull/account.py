@@ -6,7 +6,7 @@ An unchanged account costs one difference and its list of chats. Several chats a
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -20,7 +20,7 @@ from data.consent import Ledger
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.pull.changes import Changes
-from data.pull.history import Puller, demand_keepable
+from data.pull.history import Protected, Puller, demand_keepable
 from data.pull.pace import Pace
 from data.pull.question import Asker, Pulled, Watcher
 from data.telegram import Listed
@@ -29,6 +29,8 @@ IN_FLIGHT = 4
 """Chats that are read at a time."""
 _CLOSED = (errors.ChannelPrivateError, errors.ChannelInvalidError, errors.PeerIdInvalidError, errors.ForbiddenError)
 """What Telegram says of one chat that can no longer be read; the others can."""
+_FAREWELL = 5.0
+"""Seconds within which a failed export must be ended, or it is left to Telegram."""
 
 
 class Audience(Watcher, Protocol):
@@ -86,36 +88,43 @@ class Account:
         return allowed
 
     async def bring(self, named: Iterable[Dialog], others: Iterable[Dialog] = ()) -> None:
-        """Bring these chats up to date. Raises UserError; one of the others that is closed, or has lost its consent, is
-        only counted."""
+        """Bring these chats up to date. Raises UserError; one that is protected or closed, or has lost its consent, holds
+        up no other: it is counted, and if it was named, its error is raised once the others are done."""
         await Changes(self.archive, self.ask).of_account()
+        refused: list[UserError] = []
         waiting = deque([*((dialog, True) for dialog in named), *((dialog, False) for dialog in others)])
 
         async def work() -> None:
             while waiting:
                 dialog, by_name = waiting.popleft()
-                await self._one(dialog, named=by_name)
+                if (error := await self._one(dialog)) and by_name:
+                    refused.append(error)
+                elif error and not isinstance(error, Protected):
+                    self.audience.note(error.message)
                 self.audience.done(dialog)
 
         await _together(min(IN_FLIGHT, len(waiting)), work)
+        if refused:
+            raise refused[0]
 
-    async def _one(self, dialog: Dialog, *, named: bool) -> None:
+    async def _one(self, dialog: Dialog) -> UserError | None:
+        """Bring one chat up to date, or count why that may not be and return it. Raises what concerns all chats."""
         try:
-            if not await self._protected(dialog):
-                await self._up_to_date(dialog)
-                return
-            if named:
+            if await self._protected(dialog):
                 demand_keepable(replace(dialog, protected=True))
+            await self._up_to_date(dialog)
+        except Protected as error:
             self.report.excluded["protected chats"] += 1
+            return error
         except UserError as error:
-            closed = isinstance(error.__cause__, _CLOSED)
-            if named or not (closed or error.code is ExitCode.CONSENT):
-                raise
-            self.audience.note(f"{dialog.title} can no longer be read." if closed else error.message)
-            if closed:
+            if isinstance(error.__cause__, _CLOSED):
                 self.report.excluded["chats closed to you"] += 1
-            else:
-                self.report.skipped_without_consent += 1
+                return UserError(f"{dialog.title} can no longer be read.", "Were you removed, or was it deleted?")
+            if error.code is not ExitCode.CONSENT:
+                raise
+            self.report.skipped_without_consent += 1
+            return error
+        return None
 
     async def _protected(self, dialog: Dialog) -> bool:
         """Whether this chat forbids saving its content. Of a private chat only its full profile tells."""
@@ -162,10 +171,19 @@ class Account:
             yield
             return
         self.ask.takeout = granted.id
-        yield
+        try:
+            yield
+        except BaseException:  # Ctrl-C too: else Telegram holds the export open. Why it failed matters more than this
+            with suppress(errors.RPCError, OSError, TimeoutError):
+                async with asyncio.timeout(_FAREWELL):
+                    await self._finish(granted.id, success=False)
+            raise
         with telegram.readable_errors():
-            finish = functions.account.FinishTakeoutSessionRequest(success=True)
-            await self.client(functions.InvokeWithTakeoutRequest(granted.id, finish))
+            await self._finish(granted.id, success=True)
+
+    async def _finish(self, takeout: int, *, success: bool) -> None:
+        finish = functions.account.FinishTakeoutSessionRequest(success=success)
+        await self.client(functions.InvokeWithTakeoutRequest(takeout, finish))
 
 
 async def _together(count: int, work: Callable[[], Awaitable[None]]) -> None:

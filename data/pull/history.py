@@ -165,10 +165,14 @@ class Puller:
         return await pages.read(self.ask, peer, offset_id, self.since)
 
 
+class Protected(UserError):
+    """A chat that does not allow its content to be saved."""
+
+
 def demand_keepable(dialog: Dialog) -> None:
     """Raises UserError for what is never pulled."""
     if dialog.protected:
-        raise UserError(
+        raise Protected(
             f"{dialog.title} does not allow its content to be saved, so nothing of it is pulled.",
             "Whoever protects it can lift that in Telegram.",
         )
