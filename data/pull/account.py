@@ -88,8 +88,8 @@ class Account:
         return allowed
 
     async def bring(self, named: Iterable[Dialog], others: Iterable[Dialog] = ()) -> None:
-        """Bring these chats up to date. Raises UserError; one that is protected or closed, or has lost its consent, holds
-        up no other: it is counted, and if it was named, its error is raised once the others are done."""
+        """Bring these chats up to date. Raises UserError; one that is protected or closed, or has lost its consent,
+        holds up no other: it is counted, and if it was named, its error is raised once the others are done."""
         await Changes(self.archive, self.ask).of_account()
         refused: list[UserError] = []
         waiting = deque([*((dialog, True) for dialog in named), *((dialog, False) for dialog in others)])
