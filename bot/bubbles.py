@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.livedb import LiveDb
+from bot.pieces import pieces
 from bot.suggestion import State, Suggestion, Suggestions
 from data.message import Message
 from data.rhythm import Gaps
@@ -53,12 +54,14 @@ class Bubbles:
         self.suggestions = Suggestions(self.live)
 
     def plan(self, suggestion: Suggestion) -> bool:
-        """One row for each text, due when it could be typed; False when the suggestion has moved on meanwhile."""
+        """One row for each text (more for one that is too long for a message), due when it could be typed; False when
+        the suggestion has moved on meanwhile."""
         due = self.now()
         with self.live.transaction():
             if not self.suggestions.move(suggestion, State.PLANNED, self.now()):
                 return False
-            for position, text in enumerate(suggestion.final or suggestion.texts):
+            texts = (piece for text in suggestion.final or suggestion.texts for piece in pieces(text))
+            for position, text in enumerate(texts):
                 due += timedelta(seconds=self._seconds(position, text))
                 number = self.rng.getrandbits(63) or 1
                 self.live.db.execute(

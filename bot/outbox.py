@@ -22,7 +22,6 @@ from bot.clocks import Clocks
 from bot.echoes import NEAR, Echoes, Emit
 from bot.gate import LOOK_BACK, Gate
 from bot.livedb import LiveDb
-from bot.policy import Mode
 from bot.suggestion import State, Suggestion
 from data.archive import Archive
 from data.rhythm import Gaps
@@ -30,6 +29,8 @@ from data.telegram import ends_login, refusal, to_message
 
 RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
+SPAMMER = timedelta(days=1)
+"""How long nothing is sent by itself after Telegram called the account a spammer."""
 REST = timedelta(seconds=2)
 """Between two looks for a message whose answer was lost."""
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
@@ -180,13 +181,16 @@ class Outbox:
         return ended
 
     async def _peer_flood(self, bubble: Bubble) -> None:
-        """Telegram calls us a spammer: nothing is sent by itself any more until the owner says so."""
+        """Telegram calls us a spammer: for a day nothing is sent by itself."""
         self.bubbles.end(bubble, "cancelled")
-        for dialog_id, mode in self.gate.policy.modes(self.now()).items():
-            if mode is Mode.AUTO and (dialog := self.archive.dialog(dialog_id)):
-                self.gate.policy.set_mode(dialog, Mode.ASK, self.now())
-        self.emit("peer_flood")
-        await self.to_owner("Telegram limits this account (PEER_FLOOD). Every chat in auto was set to ask.")
+        until = self.now() + SPAMMER
+        self.gate.policy.limit(until)
+        self.emit("peer_flood", outbox=bubble.id)
+        chat = self.title(bubble.dialog_id)
+        await self.to_owner(
+            f"Telegram limits this account (PEER_FLOOD): your twin's reply to {chat} was not sent."
+            f" Until {until.astimezone(self.gate.policy.zone):%a %H:%M} it asks in every chat that is automatic."
+        )
 
     async def _refused(self, bubble: Bubble, error: Exception) -> None:
         """Telegram will not carry it out, now or later."""

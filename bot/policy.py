@@ -39,14 +39,23 @@ class Policy:
     zone: tzinfo = UTC
 
     def mode(self, dialog_id: int, now: datetime) -> Mode:
-        """The mode of a chat now; `auto` that was not renewed for a while is `ask`."""
+        """The mode of a chat now; `auto` that was not renewed for a while is `ask`, and so is any while Telegram
+        limits the account."""
         row = self.live.db.execute("SELECT mode, set_at FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
         if row is None:
             return Mode.OFF
         mode = Mode(row["mode"])
-        if mode is Mode.AUTO and now.timestamp() - row["set_at"] > self.limits.auto_days * 86400:
-            return Mode.ASK
-        return mode
+        stale = now.timestamp() - row["set_at"] > self.limits.auto_days * 86400
+        return Mode.ASK if mode is Mode.AUTO and (stale or now < self.limited_until()) else mode
+
+    def limit(self, until: datetime) -> None:
+        """Telegram limits the account: until then no chat is automatic."""
+        self.live.db.execute("REPLACE INTO switches VALUES ('limited_until', ?)", (str(until.timestamp()),))
+
+    def limited_until(self) -> datetime:
+        """When that is over, or was."""
+        row = self.live.db.execute("SELECT value FROM switches WHERE name = 'limited_until'").fetchone()
+        return datetime.fromtimestamp(float(row[0]) if row else 0, UTC)
 
     def set_mode(self, dialog: Dialog, mode: Mode, now: datetime, newest_id: int = 0) -> None:
         """List a chat, whose newest message known here is `newest_id`. What was written while it was off is history

@@ -30,6 +30,11 @@ def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetim
         raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
     if mode is Mode.AUTO and not force:
         _demand_earned(policy.live, dialog)
+    if mode is Mode.AUTO and now < (until := policy.limited_until()):
+        raise UserError(
+            f"Telegram limits this account, so no chat is automatic until {until.astimezone(policy.zone):%a %H:%M}.",
+            "Use --mode ask until then.",
+        )
     newest = max((message.id for message in archive.recent(dialog.id, 1)), default=0)
     policy.set_mode(dialog, mode, now, newest)
     if mode is Mode.OFF:  # what was approved before must not go out when the chat is listed again

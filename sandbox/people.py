@@ -31,6 +31,7 @@ class Account:
     contacts: set[int] = field(default_factory=set)
     protects: set[int] = field(default_factory=set)
     """Private chats from which this account lets nothing be copied or forwarded."""
+    blocked: set[int] = field(default_factory=set)
     online: bool = False
 
     @property
@@ -59,6 +60,12 @@ class Chat:
     protected: bool = False
     about: str = ""
     admins: set[int] = field(default_factory=set)
+    slow_seconds: int = 0
+    """Seconds between two messages of one member who does not rule here; 0 for no slow mode."""
+    silenced: set[int] = field(default_factory=set)
+    """Members who may only read."""
+    read_only: bool = False
+    """Only those who rule here may write."""
     topics: list[Topic] = field(default_factory=list)
     migrated_to: int | None = None
     migrated_from: int | None = None

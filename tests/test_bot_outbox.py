@@ -3,12 +3,16 @@
 import asyncio
 from pathlib import Path
 
-from bot.policy import Mode
+import pytest
+
+from bot.policy import Mode, Policy
 from bot.suggestion import State
+from bot.switching import switch
+from data.errors import UserError
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.fakes import HandClock, RecordedGenerator
-from tests.household import Household, approved, household, person, settle, until
+from tests.household import Household, approved, household, person, settle, told, until
 from tests.test_bot_crash import child, event
 
 
@@ -44,16 +48,34 @@ async def test_a_flood_wait_is_obeyed_and_everything_is_checked_again_then(house
     assert house.delivered() == []
 
 
-async def test_peer_flood_turns_auto_off_everywhere(house: Household) -> None:
+async def test_peer_flood_turns_auto_off_everywhere_for_a_day_with_one_notice(house: Household) -> None:
     anna, boris = person(house), person(house, 1)
     house.allow(anna.id, Mode.AUTO)
     house.allow(boris.id, Mode.AUTO)
     house.sandbox.faults.refuse("SendMessageRequest", 400, "PEER_FLOOD")
-    async with house.running():
+    clock = HandClock()
+    async with house.running(RecordedGenerator([("fine",), ("good",), ("great",)]), now=clock):
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("incoming")
+        clock.forward(1)
         await house.heard("peer_flood")
-    assert set(house.modes().values()) == {Mode.ASK}
-    assert house.delivered() == []
+        assert set(house.modes().values()) == {Mode.ASK}
+        with pytest.raises(UserError, match="limits this account"), house.archive() as archive, house.live() as live:
+            switch(archive, Policy(live, house.settings.live), str(boris.id), Mode.AUTO, clock(), force=True)
+        clock.forward(23.9 * 3600)
+        house.sandbox.town.clock.advance(23.9 * 3600)
+        await house.sandbox.say(boris.id, house.owner_id, "dinner too")
+        await house.heard("incoming", dialog=boris.id)
+        clock.forward(1)
+        await house.heard("offered", dialog=boris.id)
+        clock.forward(3600)
+        house.sandbox.town.clock.advance(3600)
+        await house.sandbox.say(boris.id, house.owner_id, "the soup most of all")
+        await house.heard("incoming", dialog=boris.id, times=2)
+        clock.forward(1)
+        await house.heard("sent", dialog=boris.id)
+    assert [anna.title in notice for notice in told(house)] == [True]
+    assert house.delivered() == ["great"]
 
 
 async def test_nothing_is_sent_after_a_restart_before_the_chat_was_read_again(house: Household) -> None:

@@ -57,6 +57,23 @@ async def test_a_reply_that_telegram_refuses_is_cancelled_and_told_once_and_the_
     assert house.delivered(anna.id) == []
 
 
+@pytest.mark.parametrize("who", ["they", "the owner"])
+async def test_between_two_of_whom_one_has_blocked_the_other_the_owner_is_told_once(house: Household, who: str) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    accounts = house.sandbox.town.accounts
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered")
+        blocker, blocked = (anna.id, house.owner_id) if who == "they" else (house.owner_id, anna.id)
+        accounts[blocker].blocked.add(blocked)
+        assert review(house, "approve")
+        await until(lambda: bool(told(house)))
+    assert [s.state for s in house.suggestions()] == [State.CANCELLED]
+    assert (house.delivered(), len(told(house))) == ([], 1)
+    assert ("has blocked you" if who == "they" else "you have blocked") in told(house)[0]
+
+
 async def test_a_draft_that_telegram_refuses_is_shown_in_review_instead(house: Household) -> None:
     anna = person(house)
     house.allow(anna.id, Mode.DRAFT)

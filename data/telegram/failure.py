@@ -77,8 +77,14 @@ def refusal(error: BaseException) -> str:
             return "you have blocked this person"
         case errors.InputUserDeactivatedError() | errors.UserDeletedError():
             return "this account was deleted"
-        case errors.ChatRestrictedError() | errors.ChatWriteForbiddenError() | errors.UserPrivacyRestrictedError():
+        case errors.UserBannedInChannelError() | errors.UserRestrictedError():
+            return "you may not write there for the time being"
+        case errors.ChatRestrictedError() | errors.ForbiddenError() | errors.UserPrivacyRestrictedError():
             return "Telegram does not let you write there"
+        case errors.ChannelPrivateError() | errors.UserKickedError() | errors.UserNotParticipantError():
+            return "you are no longer in this chat"
+        case errors.ChannelInvalidError() | errors.ChatIdInvalidError():
+            return "Telegram does not know this chat any more"
         case errors.PeerIdInvalidError() | errors.UserIdInvalidError() | ValueError():
             return "Telegram does not know this chat any more"
     return f"Telegram refused it ({type(error).__name__})"

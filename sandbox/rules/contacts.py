@@ -50,16 +50,10 @@ def search(call: Call, request: functions.contacts.SearchRequest) -> types.conta
     return types.contacts.Found([call.view.peer(i) for i in mine], [], **call.view.cast(mine))
 
 
-def get_blocked(_call: Call, _request: functions.contacts.GetBlockedRequest) -> types.contacts.Blocked:
-    """Nobody blocks anybody here."""
-    return types.contacts.Blocked(blocked=[], chats=[], users=[])
-
-
 RULES = {
     functions.contacts.GetContactsRequest: get_contacts,
     functions.contacts.GetStatusesRequest: get_statuses,
     functions.contacts.ResolveUsernameRequest: resolve_username,
     functions.contacts.ResolvePhoneRequest: resolve_phone,
     functions.contacts.SearchRequest: search,
-    functions.contacts.GetBlockedRequest: get_blocked,
 }

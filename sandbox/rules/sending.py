@@ -8,6 +8,7 @@ from sandbox import acts
 from sandbox.box import Post
 from sandbox.call import Call
 from sandbox.refusal import Refusal, bad
+from sandbox.rules import blocking, restricting, slowing
 
 
 def send_message(call: Call, request: functions.messages.SendMessageRequest) -> Any:
@@ -56,8 +57,12 @@ def check_may_write(call: Call, peer: int) -> None:
         chat = call.town.chats[peer]
         if call.me not in chat.members or chat.migrated_to or (chat.broadcast and chat.creator != call.me):
             raise Refusal(403, "CHAT_WRITE_FORBIDDEN")
+        restricting.check(call, peer)
+        slowing.check(call, peer)
     elif call.town.accounts[peer].deleted:
         raise bad("INPUT_USER_DEACTIVATED")
+    else:
+        blocking.check(call, peer)
 
 
 def use_random_id(call: Call, random_id: int) -> None:
