@@ -41,6 +41,8 @@ class Post:
     album: int | None = None
     protected: bool = False
     pinned: bool = False
+    markup: Any = None
+    """The buttons below it; only a bot's message has them."""
     unsigned: bool = False
     """It does not say who wrote it: an administrator of a group who stays unnamed."""
     ids: dict[int, int] = field(default_factory=dict)

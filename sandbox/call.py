@@ -64,7 +64,11 @@ class Call:
         if not isinstance(given, types.InputUser | types.InputPeerUser):
             raise bad(error)
         known = given.user_id in self.town.accounts
-        if not known or given.access_hash != self.town.access_hash(self.me, given.user_id):
+        if not known:
+            raise bad(error)
+        # a bot need not name the key of somebody who has written to it
+        met = self.town.accounts[self.me].bot and not given.access_hash and self.town.has_met(self.me, given.user_id)
+        if not met and given.access_hash != self.town.access_hash(self.me, given.user_id):
             raise bad(error)
         return int(given.user_id)
 

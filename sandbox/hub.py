@@ -3,6 +3,7 @@
 It is the sandbox without its sockets.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 from functools import partial
@@ -33,6 +34,8 @@ class Hub:
         self.failures: list[Exception] = []
         """What went wrong inside the sandbox itself: a test can ask that it is empty."""
         self.open_sessions: dict[Session, None] = {}
+        self.taps: dict[int, tuple[int, asyncio.Future[Any]]] = {}
+        """Buttons pressed and not answered yet: query id -> the bot, and where its answer goes."""
 
     @property
     def log(self) -> list[Delivery]:

@@ -50,6 +50,8 @@ class Limits:
     slice: int = 100
     """The most changes in one answer."""
     qr_life: float = 30.0
+    callback: float = 10.0
+    """Seconds of real time that a bot has to answer a tap on a button."""
     refused: Counter[str] = field(default_factory=Counter)
     """How often each request met a FLOOD_WAIT of its meter."""
     _meters: dict[tuple[str, bool], Meter] = field(default_factory=dict)

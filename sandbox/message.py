@@ -44,6 +44,7 @@ def message_of(view: "View", post: Post, message_id: int) -> Any:
         fwd_from=post.forward,
         via_bot_id=post.via_bot,
         grouped_id=post.album,
+        reply_markup=post.markup,
         noforwards=post.protected or None,
         pinned=post.pinned or None,
         views=1 if broadcast else None,

@@ -24,6 +24,8 @@ class Account:
     password: str | None = None
     about: str | None = None
     bot: bool = False
+    token: str | None = None
+    """What a bot logs in with."""
     deleted: bool = False
     verified: bool = False
     support: bool = False

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 from contextlib import suppress
+from inspect import isawaitable
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from sandbox.host import Host
 from sandbox.journal import Asked
 from sandbox.keys import pem_of, process_key
 from sandbox.refusal import Dropped, Refusal
-from sandbox.rules import OPEN, RULES
+from sandbox.rules import FOR_PEOPLE, OPEN, RULES
 from sandbox.session import Login
 from sandbox.town import Town
 
@@ -123,7 +124,7 @@ class Sandbox(Host):
         try:
             await self.faults.before(name)
             self.limits.check(name, self.town.clock.now(), takeout=takeout)
-            answer = self._execute(call, request)
+            answer = await self._execute(call, request)
             await self.faults.after(name)
         except Dropped:
             connection.abort()
@@ -134,17 +135,20 @@ class Sandbox(Host):
             with suppress(ConnectionError):
                 session.answer(message_id, answer)
 
-    def _execute(self, call: Call, request: Any) -> bytes:
+    async def _execute(self, call: Call, request: Any) -> bytes:
         rule = RULES.get(type(request))
         if rule is None:
             LOG.warning("no rule for %s", type(request).__name__)
             raise Refusal(400, "METHOD_NOT_SUPPORTED")
         if type(request) not in OPEN and call.login.account_id is None:
             raise Refusal(401, "SESSION_PASSWORD_NEEDED" if call.login.half else "AUTH_KEY_UNREGISTERED")
+        if type(request) in FOR_PEOPLE and self.town.accounts[call.me].bot:
+            raise Refusal(400, "BOT_METHOD_INVALID")
         if call.envelope.takeout is not None and call.envelope.takeout != call.login.takeout:
             raise Refusal(400, "TAKEOUT_INVALID")
         try:
-            return encode(rule(call, request))
+            answer = rule(call, request)
+            return encode(await answer if isawaitable(answer) else answer)
         except Refusal:
             raise
         except Exception as error:

@@ -88,6 +88,11 @@ class Town:
         digits = "".join(c for c in phone if c.isdigit())
         return next((a for a in self.accounts.values() if a.phone == digits and not a.deleted), None)
 
+    def has_met(self, bot: int, person: int) -> bool:
+        """Whether somebody has written to a bot: before that it can neither see nor reach them."""
+        box = self.boxes[bot]
+        return any(box.posts[i].sender == person for i in box.by_peer.get(person, []))
+
     def by_username(self, username: str) -> Account | Chat | None:
         """Whose public name it is, in any case."""
         wanted = username.removeprefix("@").lower()

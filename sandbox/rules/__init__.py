@@ -11,6 +11,8 @@ from sandbox.rules import (
     account,
     auth,
     blocking,
+    bots,
+    callbacks,
     channels,
     contacts,
     deleting,
@@ -41,6 +43,8 @@ Rule = Callable[[Call, Any], Any]
 RULES: dict[type, Rule] = {
     **help.RULES,
     **auth.RULES,
+    **bots.RULES,
+    **callbacks.RULES,
     **account.RULES,
     **users.RULES,
     **contacts.RULES,
@@ -67,5 +71,8 @@ RULES: dict[type, Rule] = {
     **files.RULES,
 }
 
-OPEN = auth.OPEN | help.OPEN
+OPEN = auth.OPEN | bots.OPEN | help.OPEN
 """What may be asked without being logged in."""
+
+FOR_PEOPLE = bots.FOR_PEOPLE
+"""What a bot is refused."""

@@ -19,7 +19,7 @@ from sandbox.view import View
 
 def send_code(call: Call, request: functions.auth.SendCodeRequest) -> types.auth.SentCode:
     """Make a code; the service account brings it to the account's other logins."""
-    _check_application(call, request)
+    check_application(call, request)
     phone = "".join(c for c in request.phone_number if c.isdigit())
     if len(phone) < 7:
         raise Refusal(406, "PHONE_NUMBER_INVALID")
@@ -66,7 +66,7 @@ def check_password(call: Call, request: functions.auth.CheckPasswordRequest) -> 
     if not login.challenge.accepts(given.A, given.M1):
         login.challenge = None
         raise bad("PASSWORD_HASH_INVALID")
-    return _admit(call, call.town.accounts[login.half])
+    return admit(call, call.town.accounts[login.half])
 
 
 def get_password(call: Call, _request: functions.account.GetPasswordRequest) -> types.account.Password:
@@ -98,7 +98,7 @@ def log_out(call: Call, _request: functions.auth.LogOutRequest) -> types.auth.Lo
 
 def export_token(call: Call, request: functions.auth.ExportLoginTokenRequest) -> Any:
     """Show a QR code, or, once it was scanned, enter. Its expiry is real time: clients compare it with their own."""
-    _check_application(call, request)
+    check_application(call, request)
     return _token(call)
 
 
@@ -138,7 +138,8 @@ def _token(call: Call) -> Any:
     return types.auth.LoginToken(expires=expires, token=login.token)
 
 
-def _check_application(call: Call, request: Any) -> None:
+def check_application(call: Call, request: Any) -> None:
+    """Raises Refusal for an application that the town does not know."""
     if (request.api_id, request.api_hash) != (call.town.api_id, call.town.api_hash):
         raise bad("API_ID_INVALID")
 
@@ -165,10 +166,11 @@ def _enter(call: Call, account: Account) -> types.auth.Authorization:
     if account.password is not None:
         call.login.half = account.id
         raise Refusal(401, "SESSION_PASSWORD_NEEDED")
-    return _admit(call, account)
+    return admit(call, account)
 
 
-def _admit(call: Call, account: Account) -> types.auth.Authorization:
+def admit(call: Call, account: Account) -> types.auth.Authorization:
+    """Let somebody in with this login."""
     login = call.login
     login.account_id, login.created = account.id, call.town.clock.now()
     login.half = login.accepted = login.token = login.challenge = None

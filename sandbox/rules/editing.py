@@ -15,8 +15,10 @@ def edit_message(call: Call, request: functions.messages.EditMessageRequest) -> 
     if post.sender != call.me:
         raise Refusal(403, "MESSAGE_AUTHOR_REQUIRED")
     text, entities = call.text(request.message), list(request.entities or [])
-    if text == post.text and len(entities) == len(post.entities):
+    markup = request.reply_markup if call.town.accounts[call.me].bot else None
+    if text == post.text and len(entities) == len(post.entities) and markup == post.markup:
         raise bad("MESSAGE_NOT_MODIFIED")
+    post.markup = markup
     told = acts.edit(call.sandbox, post, text, entities, call.session)
     return call.updates(told[call.me], posts=[post])
 

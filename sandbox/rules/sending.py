@@ -8,7 +8,7 @@ from sandbox import acts
 from sandbox.box import Post
 from sandbox.call import Call
 from sandbox.refusal import Refusal, bad
-from sandbox.rules import blocking, restricting, slowing
+from sandbox.rules import blocking, bots, restricting, slowing
 
 
 def send_message(call: Call, request: functions.messages.SendMessageRequest) -> Any:
@@ -28,6 +28,7 @@ def send_message(call: Call, request: functions.messages.SendMessageRequest) -> 
         topic=topic,
         quote=quote,
         random_id=request.random_id,
+        markup=request.reply_markup if call.town.accounts[call.me].bot else None,
     )
     told = acts.send(call.sandbox, post, call.session)[call.me]
     if request.clear_draft:
@@ -62,6 +63,7 @@ def check_may_write(call: Call, peer: int) -> None:
     elif call.town.accounts[peer].deleted:
         raise bad("INPUT_USER_DEACTIVATED")
     else:
+        bots.check(call, peer)
         blocking.check(call, peer)
 
 
