@@ -27,6 +27,7 @@ from bot.commands import (
     privacy,
     review,
     twin,
+    web,
 )
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
@@ -36,7 +37,7 @@ STOPPED = "Stopped. Run the same command to go on."
 VERBS = (
     *("status", "demo"),
     *("doctor", "login", "chats", "consent", "pull", "import", "build", "plan", "train", "evaluate", "try"),
-    *("run", "review", "pause", "resume", "log", "adapters"),
+    *("run", "review", "web", "pause", "resume", "log", "adapters"),
     *("forget", "logout", "wipe"),
 )
 """In the order in which a person meets them."""
@@ -75,6 +76,7 @@ app.command(rich_help_panel=ROAD)(learning.evaluate)
 app.command("try", rich_help_panel=ROAD)(twin.try_out)
 app.command(rich_help_panel=LIVE)(twin.run)
 app.command(rich_help_panel=LIVE)(review.review)
+app.command(rich_help_panel=LIVE)(web.web)
 app.command(rich_help_panel=LIVE)(twin.pause)
 app.command(rich_help_panel=LIVE)(twin.resume)
 app.command(rich_help_panel=LIVE)(twin.log)

@@ -32,6 +32,7 @@ FILES = (
     "config.toml",
     "agreed.json",
     "rented.json",
+    "training.jsonl",
     "PAUSE",
     *LOCKS,
 )

@@ -1,4 +1,4 @@
-"""Approve in the terminal: what waits, and the four things one can do with it.
+"""What waits for the owner, and the four things one can do with it: in the terminal and on the page.
 
 It works on the rows alone, so it may run beside `doppelgram run`, which sends what was approved here. If another
 surface was faster, or a newer message came, the answer is "outdated" and nothing happens.
@@ -13,6 +13,7 @@ from bot.suggestion import State, Suggestion, Suggestions
 from data.archive import Archive
 from data.message import Message
 
+WAITING = (State.HELD, State.OFFERED)
 CONTEXT = 3
 """How many messages of the chat are shown above a suggestion."""
 
@@ -34,18 +35,26 @@ class Review:
     suggestions: Suggestions
     inbox: Inbox
     now: Callable[[], datetime]
+    surface: str = "terminal"
+    """Where the owner decides."""
 
     def waiting(self) -> list[Card]:
         """What waits for the owner here, oldest first. What lies in an input box is decided there: sent from both
         places it would go out twice."""
-        waiting = self.suggestions.in_state(State.HELD, State.OFFERED)
-        return [self._card(each) for each in waiting if each.surface != "draft"]
+        return [self.card_of(each) for each in self.rows()]
+
+    def rows(self) -> list[Suggestion]:
+        """The same without their chats, which takes a thousandth of the time."""
+        return [each for each in self.suggestions.in_state(*WAITING) if each.surface != "draft"]
 
     def card(self, suggestion_id: int) -> Card | None:
         """One that still waits, by its number."""
-        return next((card for card in self.waiting() if card.suggestion.id == suggestion_id), None)
+        found = self.suggestions.get(suggestion_id)
+        waits = found is not None and found.state in WAITING and found.surface != "draft"
+        return self.card_of(found) if found and waits else None
 
-    def _card(self, suggestion: Suggestion) -> Card:
+    def card_of(self, suggestion: Suggestion) -> Card:
+        """A suggestion with the end of its chat."""
         dialog = self.archive.dialog(suggestion.dialog_id)
         before = [m for m in self.archive.recent(suggestion.dialog_id, 40) if m.id <= suggestion.upto_id]
         return Card(suggestion, dialog.title if dialog else str(suggestion.dialog_id), tuple(before[-CONTEXT:]))
@@ -73,4 +82,4 @@ class Review:
     def _decide(self, card: Card, state: State, texts: Sequence[str] | None = None) -> bool:
         if self.inbox.newest(card.suggestion.dialog_id) > card.suggestion.upto_id:
             return False
-        return self.suggestions.move(card.suggestion, state, self.now(), final=texts, surface="terminal") is not None
+        return self.suggestions.move(card.suggestion, state, self.now(), final=texts, surface=self.surface) is not None

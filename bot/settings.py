@@ -145,6 +145,16 @@ class LiveSettings(Group):
         return text
 
 
+class WebSettings(Group):
+    """Where the page listens."""
+
+    host: str = Field(
+        "127.0.0.1",
+        description="where the page listens; anything else than this lets others read your chats on the way",
+    )
+    port: int = Field(8760, ge=0, le=65535, description="its port; 0: any that is free")
+
+
 class Settings(BaseSettings):
     """Every knob there is."""
 
@@ -166,6 +176,7 @@ class Settings(BaseSettings):
     pull: PullSettings = PullSettings()
     train: TrainSettings = TrainSettings()
     live: LiveSettings = LiveSettings()
+    web: WebSettings = WebSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -102,8 +102,14 @@ def _row(asked: str, proposal: "Proposal") -> dict[str, Any]:
     }
 
 
-def run(yes: Yes = False, as_json: Json = False) -> None:
+def run(
+    web: Annotated[bool, typer.Option("--web", help="Open the page too, in the same process.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Be there: draft, ask or answer in the chats you listed. With --json one event a line. Ctrl-C stops it."""
+    from contextlib import ExitStack
+
     from bot import account, agreement
     from bot.desk import Desk
 
@@ -122,7 +128,13 @@ def run(yes: Yes = False, as_json: Json = False) -> None:
             responder, adapter = speaker.responder(desk, desk.archive)
             name = adapter.card.name if adapter else "the untuned base"
             show.say(f"Running with {name}. Ctrl-C stops it; from elsewhere, this silences it: doppelgram pause")
-            asyncio.run(_run(desk, responder, adapter, as_json))
+            with ExitStack() as opened:
+                if web:
+                    from bot.commands.web import tell
+                    from bot.web.server import serving
+
+                    tell(opened.enter_context(serving(desk.settings, desk.home)), as_json)
+                asyncio.run(_run(desk, responder, adapter, as_json))
 
 
 async def _look_in(desk: "Desk") -> None:

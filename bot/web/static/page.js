@@ -1,0 +1,111 @@
+// What HTML and htmx do not do by themselves: one event stream while the page is seen, keys, and care for the hand that
+// has just pressed a button whose place another one takes.
+(() => {
+  "use strict";
+  const body = document.body;
+  const PAUSE = 400; // milliseconds after a card went in which no other card's button counts
+  let source = null;
+  let settledAt = -PAUSE;
+  let acted = null; // the card whose button was pressed last
+
+  // --- the stream: named topics, no text. A browser opens six connections at most, so a page that is not seen has none.
+  const listen = () => {
+    if (source || document.hidden) return;
+    source = new EventSource("/stream");
+    source.onopen = () => lost(false);
+    source.onmessage = (event) => event.data.split(" ").forEach((topic) => htmx.trigger(body, `changed-${topic}`));
+    source.onerror = () => {
+      if (source && source.readyState === EventSource.CLOSED) lost(true);
+    };
+  };
+  const silence = () => {
+    if (source) source.close();
+    source = null;
+  };
+  const lost = (isLost) => {
+    document.getElementById("lost").hidden = !isLost;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? silence() : listen()));
+  window.addEventListener("pagehide", silence);
+  window.addEventListener("pageshow", listen);
+  listen();
+
+  // --- cards
+  const cards = () => [...document.querySelectorAll("#cards > .card")];
+  const current = () => document.querySelector("#cards > .card.current");
+  const choose = (card, focus = true) => {
+    const before = current();
+    if (before && before !== card) before.classList.remove("current");
+    if (!card) return;
+    card.classList.add("current");
+    if (focus) card.focus({ preventScroll: true });
+    if (focus) card.scrollIntoView({ block: "nearest" });
+  };
+  const move = (by) => {
+    const all = cards();
+    const at = all.indexOf(current());
+    choose(all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]);
+  };
+  const after = (place) => cards().find((card) => place.compareDocumentPosition(card) & Node.DOCUMENT_POSITION_FOLLOWING);
+
+  body.addEventListener("focusin", (event) => {
+    const card = event.target.closest && event.target.closest("#cards > .card");
+    if (card && card !== current()) choose(card, false);
+  });
+
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    const card = event.detail.elt.closest && event.detail.elt.closest("#cards > .card");
+    if (card) acted = card.id;
+  });
+
+  body.addEventListener("htmx:load", (event) => {
+    const now = event.detail.elt;
+    if (!now.parentElement || now.parentElement.id !== "cards") return;
+    if (now.classList.contains("line")) settledAt = performance.now();
+    if (now.id !== acted) return;
+    acted = null;
+    if (now.classList.contains("card")) choose(now, !now.querySelector("[autofocus]"));
+    else choose(after(now) || cards()[0]);
+  });
+
+  // A second press of an impatient finger would meet the next card's button.
+  body.addEventListener("click", (event) => {
+    const button = event.target.closest && event.target.closest(".card > .acts button");
+    if (button && performance.now() - settledAt < PAUSE) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+
+  // Words that are being written are never taken away: the card says that it is too late, and keeps them.
+  body.addEventListener("htmx:oobBeforeSwap", (event) => {
+    const form = event.detail.target && event.detail.target.querySelector && event.detail.target.querySelector("form.edit");
+    if (!form) return;
+    event.detail.shouldSwap = false;
+    form.querySelector(".late").hidden = false;
+    form.querySelector("[type=submit]").disabled = true;
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const writing = event.target.closest && event.target.closest("textarea, input, select");
+    if (writing) {
+      const form = event.target.closest("form");
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form) form.requestSubmit();
+      else if (event.key === "Escape" && form && form.querySelector("[data-key=Escape]")) form.querySelector("[data-key=Escape]").click();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.key === "j" || event.key === "k") {
+      if (!cards().length) return;
+      event.preventDefault();
+      move(event.key === "j" ? 1 : -1);
+      return;
+    }
+    const within = current() || document.querySelector("[data-keys]");
+    const button = within && within.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (button && !button.disabled) {
+      event.preventDefault();
+      button.click();
+    }
+  });
+})();

@@ -1,0 +1,156 @@
+"""A home folder of the invented cast as if its twin had been at work: chats, consents, modes, and suggestions that
+wait. What the tests of the page and the pictures of it start from; nothing runs, and no line is anybody's."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.home import Home
+from bot.inbox import Inbox, Outcome
+from bot.livedb import LiveDb
+from bot.policy import Mode, Policy
+from bot.settings import Settings, WebSettings
+from bot.suggestion import State, Suggestion, Suggestions
+from data.archive import Archive
+from data.consent import Ledger
+from data.message import Dialog, Kind, Message
+from data.transcript import Scope
+from sandbox.script import SCRIPT
+from sandbox.stage import FIRST_CONTACT
+
+MODES = (Mode.ASK, Mode.DRAFT, Mode.AUTO, Mode.ASK, Mode.ASK, Mode.OFF)
+SURE = (0.81, 0.64, 0.37, 0.72, 0.55, None)
+WHY = ((), (), ("plans: names a day or a time",), (), (), ())
+
+
+@dataclass(frozen=True)
+class PaperHouse:
+    """The home, and how to change it as another process would."""
+
+    home: Home
+    settings: Settings
+
+    def offer(
+        self, dialog_id: int, asked: str, *texts: str, confidence: float | None = 0.5, why: tuple[str, ...] = ()
+    ) -> int:
+        """Somebody writes, and a suggestion waits for the owner. Returns its number."""
+        with closing(Archive(self.home.archive)) as archive, closing(LiveDb(self.home.live)) as live:
+            newest = max((message.id for message in archive.recent(dialog_id, 1)), default=0)
+            message = Message(dialog_id, newest + 1, False, datetime.now(UTC), asked)
+            archive.save([message])
+            return suggest(live, message, texts, confidence, why).id
+
+    def offer_many(self, dialog_id: int, n: int) -> None:
+        """So many wait, in one chat."""
+        with closing(Archive(self.home.archive)) as archive, closing(LiveDb(self.home.live)) as live:
+            newest = max((message.id for message in archive.recent(dialog_id, 1)), default=0)
+            now = datetime.now(UTC)
+            asked = [
+                Message(dialog_id, newest + 1 + each, False, now, f"question {each} about the garden and the weather")
+                for each in range(n)
+            ]
+            archive.save(asked)
+            with live.transaction():
+                for message in asked:
+                    suggest(live, message, ("yes", f"and here is an answer to {message.text}"), 0.5, ())
+
+    def changed_at(self, number: int) -> float:
+        """When a suggestion came into its state, in seconds."""
+        with closing(LiveDb(self.home.live)) as live:
+            (at,) = live.db.execute("SELECT changed_at FROM suggestions WHERE id = ?", (number,)).fetchone()
+            return float(at)
+
+    def suggestion(self, number: int) -> Suggestion:
+        """One as it is now."""
+        with closing(LiveDb(self.home.live)) as live:
+            found = Suggestions(live).get(number)
+            assert found
+            return found
+
+    def waiting(self) -> list[int]:
+        """The numbers of those that wait."""
+        with closing(LiveDb(self.home.live)) as live:
+            return [each.id for each in Suggestions(live).in_state(State.HELD, State.OFFERED)]
+
+    def decide(self, number: int, state: State, surface: str = "terminal") -> None:
+        """Another surface decides."""
+        with closing(LiveDb(self.home.live)) as live:
+            assert Suggestions(live).move(self.suggestion(number), state, datetime.now(UTC), surface=surface)
+
+
+def paper_house(path: Path, *, port: int = 0, people: int = len(SCRIPT)) -> PaperHouse:
+    """Build it."""
+    home = Home.at(path / "home")
+    settings = Settings(home=home.path, web=WebSettings(port=port))
+    with closing(Archive(home.archive)) as archive, closing(LiveDb(home.live)) as live:
+        for number, (name, script) in enumerate(list(SCRIPT.items())[:people]):
+            _chat(archive, live, settings, number, name, script)
+        archive.set_fact("account", '{"user_id": 300001, "name": "Noa Lindqvist"}')
+    return PaperHouse(home, settings)
+
+
+def _chat(archive: Archive, live: LiveDb, settings: Settings, number: int, name: str, script: str) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=4 + 11 * number)
+    past, later = (part.strip().splitlines() for part in script.split("=="))
+    asked, answered = _exchange(later)
+    dialog = Dialog(FIRST_CONTACT + number, Kind.PRIVATE, name, name.lower().replace(" ", "_"), last_at=now)
+    archive.save_dialogs([dialog])
+    lines = [line.strip() for line in past if line.strip() != "--"] + asked
+    times = [now - timedelta(minutes=3 * (len(lines) - place)) for place in range(len(lines))]
+    messages = [
+        Message(dialog.id, 1 + 100 * number + place, line.startswith(">"), at, line[2:])
+        for place, (line, at) in enumerate(zip(lines, times, strict=True))
+    ]
+    Ledger(archive).grant(dialog.id, Scope.CHAT, "Noa Lindqvist", "asked in person", now - timedelta(days=20))
+    archive.save(messages)
+    Policy(live, settings.live).set_mode(dialog, MODES[number], now - timedelta(days=2), messages[0].id)
+    if MODES[number] is not Mode.OFF:
+        suggest(live, messages[-1], answered, SURE[number], WHY[number], now)
+
+
+def _exchange(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What the contact writes next, and what the owner answers."""
+    asked: list[str] = []
+    answered: list[str] = []
+    for line in map(str.strip, lines):
+        if line.startswith("<") and not answered:
+            asked.append(line)
+        elif line.startswith(">"):
+            answered.append(line[2:])
+        else:
+            break
+    return asked, answered
+
+
+def suggest(
+    live: LiveDb,
+    message: Message,
+    texts: Iterable[str],
+    confidence: float | None,
+    why: tuple[str, ...],
+    now: datetime | None = None,
+) -> Suggestion:
+    """A suggestion for a message that was not answered yet."""
+    now = now or datetime.now(UTC)
+    inbox, suggestions = Inbox(live, timedelta(0)), Suggestions(live)
+    with live.transaction():
+        inbox.add(message.dialog_id, message.id, message.said, now)
+        made = suggestions.add(
+            dialog_id=message.dialog_id,
+            upto_id=message.id,
+            attempt=0,
+            mode=Mode.ASK,
+            texts=texts,
+            confidence=confidence,
+            outcome="hold" if why else "pass",
+            reasons=why,
+            adapter="2026-11-27-1",
+            answers=[message],
+            now=now,
+        )
+        inbox.settle(message.dialog_id, message.id, Outcome.SUGGESTED, made.id)
+        moved = suggestions.move(made, State.HELD if why else State.OFFERED, now, surface="review")
+    assert moved
+    return moved
