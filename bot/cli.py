@@ -8,6 +8,7 @@ answers at once; a verb imports what it needs when it runs.
 import os
 import sqlite3
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -110,9 +111,14 @@ def alone(
 def main() -> None:
     """The `doppelgram` command. Every file it makes is the owner's alone, whatever the shell's umask is."""
     os.umask(0o077)
+    ending(lambda: app(prog_name="doppelgram"))
+
+
+def ending(work: Callable[[], object]) -> None:
+    """Do this, and end the process as every verb ends."""
     as_json = "--json" in sys.argv[1:]
     try:
-        app(prog_name="doppelgram")
+        work()
     except UserError as error:
         sys.exit(_fail(error, as_json))
     except KeyboardInterrupt:

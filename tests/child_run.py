@@ -1,6 +1,8 @@
 """`doppelgram run` with a recorded model in place of a loaded one: what the tests kill. Not a test itself.
 
 python -m tests.child_run REPLY     (settings from the environment; events as JSON lines on standard output)
+
+It ends as the verb does.
 """
 
 import asyncio
@@ -8,6 +10,7 @@ import json
 import sys
 
 from bot import account
+from bot.cli import ending
 from bot.desk import Desk
 from bot.guard import Guard
 from bot.respond import Responder
@@ -30,4 +33,4 @@ async def main(replies: list[list[str]]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    ending(lambda: asyncio.run(main(json.loads(sys.argv[1]))))

@@ -132,7 +132,7 @@ async def ended(process: asyncio.subprocess.Process, stdin: str = "") -> Ended:
     """Wait for the end of a process, but not for ever."""
     try:
         async with asyncio.timeout(PATIENCE):
-            out, err = await process.communicate(stdin.encode())
+            out, err = await process.communicate(stdin.encode() if process.stdin else None)
     except TimeoutError:
         process.kill()
         out, err = await process.communicate()

@@ -8,6 +8,7 @@ import json
 import random
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,7 @@ def reply(number: int) -> list[str]:
 
 @asynccontextmanager
 async def child(
-    house: Household, replies: list[list[str]], bubble_seconds: float
+    house: Household, replies: list[list[str]], bubble_seconds: float, stderr: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A running client in a process of its own."""
     environment = settings.environment(
@@ -48,7 +49,7 @@ async def child(
         **UNCAPPED,
     )
     command = [sys.executable, "-m", "tests.child_run", json.dumps(replies)]
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE)
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=PIPE, stderr=stderr)
     try:
         yield process
     finally:

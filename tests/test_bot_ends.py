@@ -1,0 +1,41 @@
+"""How a running client ends when it cannot go on: at once, with a sentence, and nothing sent that it could not note."""
+
+import resource
+from asyncio.subprocess import PIPE
+
+from bot.policy import Mode
+from bot.suggestion import State
+from data.errors import ExitCode
+from tests.household import Household, person, review
+from tests.terminal import ended
+from tests.test_bot_crash import child, event
+
+
+async def test_a_login_that_is_ended_while_it_runs_stops_it_with_exit_4_and_a_word(house: Household) -> None:
+    house.allow(person(house).id, Mode.ASK)
+    async with child(house, [["sounds good"]], bubble_seconds=0, stderr=PIPE) as process:
+        await event(process, "watching")
+        house.sandbox.log_out(house.owner_id)
+        await house.sandbox.restart()  # as Telegram drops the connections of a login that was ended
+        await event(process, "stopped")
+        end = (await ended(process)).failed(ExitCode.NOT_LOGGED_IN)
+    assert end.err == "This login has ended on Telegram's side.\n  Run: doppelgram login\n"
+
+
+async def test_a_full_disk_stops_it_before_anything_is_sent_that_could_not_be_noted(house: Household) -> None:
+    """No file of the process may grow any more: for the program it is as if the disk were full."""
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    async with child(house, [["sounds good"]], bubble_seconds=0, stderr=PIPE) as process:
+        await event(process, "watching")
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await event(process, "offered")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        assert review(house, "approve")
+        end = (await ended(process)).failed(ExitCode.ERROR)
+    assert "The disk is full." in end.err
+    assert house.delivered() == []
+    assert [each.state for each in house.suggestions()] == [State.APPROVED]
+    async with house.running():
+        await house.heard("sent")
+    assert house.delivered() == ["sounds good"]
