@@ -12,6 +12,7 @@ from datetime import timedelta
 from telethon import TelegramClient, errors
 from telethon.tl import functions, types
 
+from bot.calling import Calling
 from bot.suggestion import Suggestion
 from data.archive import Archive
 from data.errors import UserError
@@ -33,6 +34,11 @@ class Drafts:
     async def place(self, suggestion: Suggestion) -> bool:
         """Put it into the input box, where it may lie already; False when somebody may be using that box, or Telegram
         does not let us."""
+        called = Calling(self.archive).asking(suggestion.dialog_id, suggestion.answers)
+        in_group = suggestion.dialog_id < 0
+        if in_group and (called is None or called.topic_id):
+            return False  # each topic has an input box of its own, which cannot be looked into
+        reply_to = types.InputReplyToMessage(called.id) if in_group and called else None
         try:
             peer = await self.client.get_input_entity(suggestion.dialog_id)
             text, read_upto = await self._box(peer)
@@ -40,7 +46,7 @@ class Drafts:
                 return True
             if text or read_upto >= suggestion.upto_id or self._owner_wrote_lately(suggestion):
                 return False
-            await self.client(functions.messages.SaveDraftRequest(peer, text_of(suggestion)))
+            await self.client(functions.messages.SaveDraftRequest(peer, text_of(suggestion), reply_to=reply_to))
         except (errors.RPCError, ValueError) as error:
             if ends_login(error) or isinstance(error, errors.ServerError):  # it may have been placed nevertheless
                 raise

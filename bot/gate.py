@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.bubbles import Bubble
+from bot.calling import Calling
 from bot.control import Control
 from bot.policy import Mode, Policy
 from bot.suggestion import State, Suggestion, fingerprint
@@ -16,9 +17,6 @@ from data.archive import Archive
 from data.consent import Ledger
 from data.message import Message
 from data.transcript import Scope
-
-LOOK_BACK = 30
-"""How many recent messages of a chat may have come since what is answered."""
 
 Ours = Callable[[Message], bool]
 """Whether an outgoing message is one of the twin's own."""
@@ -33,6 +31,11 @@ class Gate:
     control: Control
     expire: timedelta
 
+    @property
+    def calling(self) -> Calling:
+        """Who may be answered in a group."""
+        return Calling(self.archive)
+
     def against(self, bubble: Bubble, suggestion: Suggestion | None, now: datetime, ours: Ours) -> str | None:
         """Why this bubble must not go out now, or None."""
         dialog = self.archive.dialog(bubble.dialog_id)
@@ -41,13 +44,13 @@ class Gate:
             return "paused"
         if suggestion is None or suggestion.dialog_id != bubble.dialog_id:
             return "no such suggestion"
-        if dialog is None or not dialog.with_a_person:
+        if dialog is None or not dialog.may_be_answered:
             return "not a person"
         if consent is None or consent.scope is not Scope.CHAT:
             return "no consent for this chat"
         if now - suggestion.created_at > self.expire:
             return "expired"
-        if reason := self._changed(suggestion) or self._overtaken(suggestion, ours):
+        if reason := self._changed(suggestion) or self._unasked(suggestion) or self._overtaken(suggestion, ours):
             return reason
         mode = self.policy.mode(bubble.dialog_id, now)
         begun = suggestion.state is not State.PLANNED
@@ -75,13 +78,20 @@ class Gate:
                 return "what it answers was edited"
         return None
 
+    def _unasked(self, suggestion: Suggestion) -> str | None:
+        """Whether it would be said in a group where nobody who agreed has called for it."""
+        called = self.calling.asking(suggestion.dialog_id, suggestion.answers)
+        if suggestion.dialog_id < 0 and (called is None or not self.calling.to_us(called)):
+            return "nobody who agreed has called"
+        return None
+
     def _overtaken(self, suggestion: Suggestion, ours: Ours) -> str | None:
         """Whether somebody wrote after what is answered here."""
-        recent = self.archive.recent(suggestion.dialog_id, LOOK_BACK)
+        asked = self.archive.message(suggestion.dialog_id, suggestion.upto_id)
+        later = [m for m in self.archive.after(suggestion.dialog_id, suggestion.upto_id) if not m.service]
         # A call, a pin or a new title is no answer and no question: the same rule as `Hearing.read`.
-        later = [m for m in recent if m.id > suggestion.upto_id and not m.service and (m.mine or m.asks)]
         if any(m.mine and not m.by_twin and not ours(m) for m in later):
             return "the owner answered"
-        if any(not m.mine for m in later):
+        if asked is None or any(self.calling.overtakes(m, asked) for m in later if not m.mine):
             return "a newer message"
         return None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.calling import Calling
 from bot.echoes import Emit
 from bot.inbox import Inbox, Outcome
 from bot.notices import Notices
@@ -16,12 +17,14 @@ from bot.outbox import Outbox
 from bot.suggestion import NOT_BEGUN, OPEN, State, Suggestion, Suggestions
 from bot.writing import Writing
 from data.archive import Archive
-from data.message import Message
+from data.consent import Ledger
+from data.message import CHANNELS, Message
 
 
 @dataclass(slots=True)
 class Hearing:
-    """Where it is noted. The caller has made sure that the twin listens to the chat."""
+    """Where it is noted. The caller has made sure that the twin listens to the chat, and keeps nothing of it but what
+    its consent allows."""
 
     archive: Archive
     inbox: Inbox
@@ -33,19 +36,38 @@ class Hearing:
     now: Callable[[], datetime]
     expire: timedelta = timedelta(hours=3)
 
+    @property
+    def calling(self) -> Calling:
+        """Who may be answered in a group."""
+        return self.outbox.gate.calling
+
     def incoming(self, message: Message) -> None:
         """The other side wrote. Whoever may be in danger is noted in the same moment."""
         self.archive.save([message])
-        if not message.asks:
+        if not self._waits(message):
             return
         with self.inbox.live.transaction():
-            if not self.inbox.add(message.dialog_id, message.id, message.said, self.now()):
+            if not self.inbox.add(message.dialog_id, message.id, message.said, self.now(), message.topic_id):
                 return
             self.notices.look(message.dialog_id, message.id, message.said)
             if self.outbox.clocks.age(message.sent_at) > self.expire:  # an update, or a reading, brought it late
                 self.inbox.settle_one(message.dialog_id, message.id, Outcome.EXPIRED)
         self.writing.outdate(message.dialog_id)
         self.emit("incoming", dialog=message.dialog_id, message=message.id)
+
+    def _waits(self, message: Message) -> bool:
+        """Whether it is to be answered: somebody calls for us, or goes on with it while it waits."""
+        if message.dialog_id >= 0:
+            return message.asks
+        if self._was_before_the_consent(message):
+            return False
+        open_ = (self.archive.message(*row) for row in self.inbox.open_rows() if row[0] == message.dialog_id)
+        return self.calling.to_us(message) or any(asked and self.calling.adds(message, asked) for asked in open_)
+
+    def _was_before_the_consent(self, message: Message) -> bool:
+        """Whether a member of a group had not agreed when this was written: then it is history."""
+        agreed = Ledger(self.archive).member(message.dialog_id, message.sender_id or 0)
+        return agreed is None or self.outbox.clocks.here(message.sent_at) <= agreed.granted_at
 
     def own(self, message: Message) -> None:
         """Something of ours appeared in a chat, from whichever device: the twin's own echo, or the owner."""
@@ -58,7 +80,10 @@ class Hearing:
 
     def withheld(self, dialog_id: int, message_id: int, text: str, *, mine: bool) -> None:
         """A message that may not be kept. Nothing of it is, but that it was written counts: an owner's is an answer,
-        the other side's makes outdated what waits there, and words of danger in it are heard."""
+        the other side's makes outdated what waits there, and words of danger in it are heard. In a group it calls
+        for nobody."""
+        if dialog_id < 0 and not mine:
+            return
         reason = "the owner answered" if mine else "a newer message"
         with self.inbox.live.transaction():
             if not mine:
@@ -89,16 +114,20 @@ class Hearing:
                 self.notices.look(message.dialog_id, message.id, message.said)
                 self._again(message.dialog_id, message.id)
 
-    def deleted(self, ids: Iterable[int]) -> None:
-        """Messages vanished; Telegram does not say from which private chat, but ids are unique among those."""
+    def deleted(self, ids: Iterable[int], of: int | None = None) -> None:
+        """Messages vanished. Of a supergroup Telegram says where; ids are unique among all other chats."""
         gone = set(ids)
+
+        def concerned(dialog_id: int) -> bool:
+            return dialog_id > CHANNELS if of is None else dialog_id == of
+
         busy = self.writing.dialog_id
-        if busy is not None and any(self.archive.message(busy, message_id) for message_id in gone):
+        if busy is not None and concerned(busy) and any(self.archive.message(busy, each) for each in gone):
             self.writing.outdate(busy)
-        self.archive.delete(None, gone)
+        self.archive.delete(of, gone)
         with self.inbox.live.transaction():
             for dialog_id, message_id in self.inbox.open_rows():
-                if message_id in gone:
+                if message_id in gone and concerned(dialog_id):
                     self._again(dialog_id, message_id)
                     self.inbox.settle_one(dialog_id, message_id, Outcome.DELETED)
 
@@ -116,7 +145,7 @@ class Hearing:
             else:
                 self.incoming(message)
         rows = [message_id for dialog, message_id in self.inbox.open_rows() if dialog == dialog_id]
-        self.deleted(message_id for message_id in rows if self.archive.message(dialog_id, message_id) is None)
+        self.deleted((each for each in rows if self.archive.message(dialog_id, each) is None), dialog_id)
 
     def typing(self, dialog_id: int) -> None:
         """The other side is writing."""

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.livedb import LiveDb
-from bot.suggestion import NOT_BEGUN, OPEN, fingerprint
+from bot.suggestion import NOT_BEGUN, OPEN, Suggestion, fingerprint
 
 TYPING = timedelta(seconds=6)
 """How long a typing notice counts: clients repeat it every five seconds."""
@@ -30,11 +30,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A chat that waits for a reply to everything up to `upto_id`."""
+    """A chat, or a topic of one, that waits for a reply to everything up to `upto_id`."""
 
     dialog_id: int
     upto_id: int
     arrived_at: float
+    topic_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -45,12 +46,13 @@ class Inbox:
     debounce: timedelta
     _typing_until: dict[int, datetime] = field(default_factory=dict)
 
-    def add(self, dialog_id: int, message_id: int, said: str, now: datetime) -> bool:
+    def add(self, dialog_id: int, message_id: int, said: str, now: datetime, topic_id: int | None = None) -> bool:
         """Note an incoming message; False when it was known, as any update may come twice. Its text is not kept here,
         only what shows later that it was changed."""
         added = self.live.db.execute(
-            "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at, fingerprint) VALUES (?, ?, ?, ?)",
-            (dialog_id, message_id, now.timestamp(), fingerprint(said)),
+            "INSERT OR IGNORE INTO inbox (dialog_id, message_id, arrived_at, fingerprint, topic_id)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (dialog_id, message_id, now.timestamp(), fingerprint(said), topic_id),
         )
         self._typing_until.pop(dialog_id, None)
         return added.rowcount > 0
@@ -85,9 +87,10 @@ class Inbox:
         self._typing_until[dialog_id] = now + TYPING
 
     def waiting(self) -> list[Ready]:
-        """The chats with a message that has no outcome yet."""
+        """The chats, and topics, with a message that has no outcome yet."""
         rows = self.live.db.execute(
-            "SELECT dialog_id, max(message_id), max(arrived_at) FROM inbox WHERE outcome IS NULL GROUP BY dialog_id"
+            "SELECT dialog_id, max(message_id), max(arrived_at), topic_id FROM inbox WHERE outcome IS NULL"
+            " GROUP BY dialog_id, topic_id"
         )
         return [Ready(*row) for row in rows]
 
@@ -100,8 +103,25 @@ class Inbox:
             and now >= self._typing_until.get(chat.dialog_id, now)
         ]
 
+    def turn(self, chat: Ready) -> list[int]:
+        """The messages that wait for this reply."""
+        rows = self.live.db.execute(
+            "SELECT message_id FROM inbox"
+            " WHERE dialog_id = ? AND topic_id IS ? AND message_id <= ? AND outcome IS NULL ORDER BY message_id",
+            (chat.dialog_id, chat.topic_id, chat.upto_id),
+        )
+        return [row[0] for row in rows]
+
+    def settle_turn(self, chat: Ready, outcome: Outcome, suggestion_id: int | None = None) -> int:
+        """Give every one of them its outcome; returns how many there were."""
+        return self.live.db.execute(
+            "UPDATE inbox SET outcome = ?, suggestion_id = ?"
+            " WHERE dialog_id = ? AND topic_id IS ? AND message_id <= ? AND outcome IS NULL",
+            (outcome, suggestion_id, chat.dialog_id, chat.topic_id, chat.upto_id),
+        ).rowcount
+
     def settle(self, dialog_id: int, upto_id: int, outcome: Outcome, suggestion_id: int | None = None) -> int:
-        """Give every waiting message up to this one its outcome; returns how many there were."""
+        """Give every waiting message of a chat up to this one its outcome; returns how many there were."""
         return self.live.db.execute(
             "UPDATE inbox SET outcome = ?, suggestion_id = ?"
             " WHERE dialog_id = ? AND message_id <= ? AND outcome IS NULL",
@@ -121,9 +141,11 @@ class Inbox:
             "UPDATE inbox SET outcome = NULL, suggestion_id = NULL WHERE suggestion_id = ?", (suggestion_id,)
         )
 
-    def newest(self, dialog_id: int) -> int:
-        """The newest incoming message noted here that is still there, 0 when there is none."""
-        (newest,) = self.live.db.execute(
-            "SELECT max(message_id) FROM inbox WHERE dialog_id = ? AND outcome IS NOT ?", (dialog_id, Outcome.DELETED)
-        ).fetchone()
-        return int(newest or 0)
+    def overtakes(self, suggestion: Suggestion) -> bool:
+        """Whether something newer was asked in the same place than what this answers, and still stands there."""
+        found = self.live.db.execute(
+            "SELECT 1 FROM inbox WHERE dialog_id = ?1 AND message_id > ?2 AND outcome IS NOT ?3 AND topic_id IS"
+            " (SELECT topic_id FROM inbox WHERE dialog_id = ?1 AND message_id = ?2)",
+            (suggestion.dialog_id, suggestion.upto_id, Outcome.DELETED),
+        )
+        return found.fetchone() is not None

@@ -1,7 +1,7 @@
 """Which chats the twin listens to, and since when: the one choke point for everything that is heard.
 
-It listens to a living person, in a chat with consent for both sides, that its owner has listed. What was written before
-all of that was so is history: it is read as context and never answered, however it comes to us.
+It listens to living people, in a chat with a consent for their words, that its owner has listed. What was written
+before all of that was so is history: it is read as context and never answered, however it comes to us.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Listening:
     def _allowed(self, dialog: Dialog | None, consent: Consent | None) -> bool:
         return (
             dialog is not None
-            and dialog.with_a_person
+            and dialog.may_be_answered
             and consent is not None
             and consent.scope is Scope.CHAT
             and self.policy.mode(dialog.id, self.clocks.now()) is not Mode.OFF

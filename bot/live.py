@@ -13,16 +13,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from telethon import errors, events
+from telethon import errors, events, utils
 from telethon.tl import types
 
 from bot.control import SavedMessages
 from bot.setbacks import Setbacks
 from bot.twin import Twin
+from data.consent import Ledger
 from data.errors import UserError
-from data.message import Dialog, Message
+from data.message import Dialog, Kind, Message
 from data.pull import Pace, Puller
-from data.telegram import Client, Owner, explain, is_withheld, to_dialog, to_message
+from data.telegram import Client, Owner, explain, hear, is_withheld, to_dialog
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
@@ -109,7 +110,9 @@ class Live:
             with self.twin.archive.transaction():
                 if not self._listens(dialog, event):
                     return
-                if message := to_message(dialog.id, event.message):
+                if dialog.id < 0 and event.sender is None and event.message.from_id:
+                    self._watched.discard(dialog.id)  # who wrote it is not known here: the reading brings both
+                elif message := self._kept(dialog, event):
                     own(message) if message.mine else theirs(message)
                 elif is_withheld(event.message):
                     self.twin.hearing.withheld(dialog.id, event.message.id, event.raw_text or "", mine=bool(event.out))
@@ -117,13 +120,20 @@ class Live:
             self._watched.discard(dialog.id)
             self.twin.emit("trouble", error=type(error).__name__)
 
+    def _kept(self, dialog: Dialog, event: Any) -> Message | None:
+        """The message as far as the chat's consent allows to keep it; None where it is never kept."""
+        heard = hear([event.message], [event.sender] if event.sender else [])
+        consent = Ledger(self.twin.archive).of(dialog.id)
+        if dialog.id < 0:
+            self.twin.archive.save_people(person for person in heard.people if person.kind is not Kind.SELF)
+        return next(iter(consent.allows(heard.messages)), None) if consent else None
+
     async def _on_delete(self, event: Any) -> None:
-        if event.chat_id is None:
-            try:
-                self.twin.hearing.deleted(event.deleted_ids)
-            except sqlite3.Error as error:  # a full disk, say: the next reading of the chats shows it again
-                self._watched.clear()
-                self.twin.emit("trouble", error=type(error).__name__)
+        try:
+            self.twin.hearing.deleted(event.deleted_ids, event.chat_id)
+        except sqlite3.Error as error:  # a full disk, say: the next reading of the chats shows it again
+            self._watched.clear()
+            self.twin.emit("trouble", error=type(error).__name__)
 
     async def _on_typing(self, event: Any) -> None:
         if event.typing and event.user_id and event.is_private:
@@ -131,13 +141,13 @@ class Live:
 
     async def _on_draft(self, update: types.UpdateDraftMessage) -> None:
         text = getattr(update.draft, "message", "")
-        if not text and isinstance(update.peer, types.PeerUser):
+        if not text and not update.top_msg_id:
             # Sending empties the box too, and its message may come a moment later.
-            asyncio.get_running_loop().call_later(2, self.twin.hearing.draft_cleared, update.peer.user_id)
+            asyncio.get_running_loop().call_later(2, self.twin.hearing.draft_cleared, utils.get_peer_id(update.peer))
 
     async def _chat_of(self, event: Any) -> Dialog | None:
-        """The private chat that this happened in."""
-        if not event.is_private:
+        """The private chat or group that this happened in."""
+        if not event.is_private and not event.is_group:
             return None
         dialog = self.twin.archive.dialog(event.chat_id)
         if dialog is None:

@@ -55,6 +55,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "CREATE TABLE errands (id INTEGER PRIMARY KEY AUTOINCREMENT, verb TEXT NOT NULL, arguments TEXT NOT NULL,"
         " state TEXT NOT NULL, result TEXT)",
     ),
+    ("topics", "ALTER TABLE inbox ADD COLUMN topic_id INTEGER"),
 )
 
 

@@ -20,10 +20,11 @@ from telethon.tl import functions, types
 from bot.bubbles import Bubble, Bubbles
 from bot.clocks import Clocks
 from bot.echoes import NEAR, Echoes, Emit
-from bot.gate import LOOK_BACK, Gate
+from bot.gate import Gate
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestion
 from data.archive import Archive
+from data.message import Message
 from data.rhythm import Gaps
 from data.telegram import ends_login, refusal, to_message
 
@@ -36,6 +37,8 @@ REST = timedelta(seconds=2)
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
 """The request may have been carried out, or not."""
 
+LOOK_BACK = 30
+"""Among so many of a chat's newest messages one whose answer was lost is looked for."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 TYPING_LASTS = timedelta(seconds=5)
 """A typing notice fades after six seconds, so it is repeated a little earlier, never more often."""
@@ -59,7 +62,8 @@ class Outbox:
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
-    _typing_in: int | None = field(default=None, init=False)
+    _typing_in: tuple[int, int | None] | None = field(default=None, init=False)
+    """The chat, and its topic."""
     _typing_since: datetime = field(default=LONG_AGO, init=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +120,7 @@ class Outbox:
         if wait <= 0:
             await self.to_contact(bubble)
             return 0.0
-        await self._show_typing(bubble.dialog_id if wait <= 10 else None)
+        await self._show_typing(bubble if wait <= 10 else None)
         return wait
 
     async def to_contact(self, bubble: Bubble) -> None:
@@ -149,7 +153,9 @@ class Outbox:
         try:
             peer = await self.client.get_input_entity(bubble.dialog_id)
             answer = await self.client(
-                functions.messages.SendMessageRequest(peer, bubble.text, random_id=bubble.random_id, no_webpage=True)
+                functions.messages.SendMessageRequest(
+                    peer, bubble.text, random_id=bubble.random_id, no_webpage=True, reply_to=self._reply_to(bubble)
+                )
             )
         except errors.FloodError as flood:
             self._postpone(bubble, timedelta(seconds=getattr(flood, "seconds", 60)), again)
@@ -167,6 +173,17 @@ class Outbox:
             await self._refused(bubble, error)
         else:
             self.echoes.sent(bubble.id, _message_id(answer, bubble.random_id))
+
+    def _reply_to(self, bubble: Bubble) -> types.InputReplyToMessage | None:
+        """In a group the first message of a reply answers the one that called; the others stay in its topic."""
+        called = self._called(bubble)
+        if called and bubble.position == 0:
+            return types.InputReplyToMessage(called.id, top_msg_id=called.topic_id)
+        return types.InputReplyToMessage(called.topic_id) if called and called.topic_id else None
+
+    def _called(self, bubble: Bubble) -> Message | None:
+        suggestion = self.bubbles.suggestions.get(bubble.suggestion_id) if bubble.dialog_id < 0 else None
+        return self.gate.calling.asking(bubble.dialog_id, suggestion.answers) if suggestion else None
 
     def _postpone(self, bubble: Bubble, span: timedelta, again: bool) -> None:
         """Later, with all checks. What was tried before may have arrived all the same, so that it stays `sending`."""
@@ -266,16 +283,19 @@ class Outbox:
         dialog = self.archive.dialog(dialog_id)
         return dialog.title if dialog else "one of your chats"
 
-    async def _show_typing(self, dialog_id: int | None) -> None:
+    async def _show_typing(self, bubble: Bubble | None) -> None:
         """Typing is shown only while a bubble is really on its way, and ended when it is not."""
+        called = self._called(bubble) if bubble else None
+        place = (bubble.dialog_id, called.topic_id if called else None) if bubble else None
         fresh = self.now() - self._typing_since < TYPING_LASTS
-        if dialog_id == self._typing_in and (dialog_id is None or fresh):
+        if place == self._typing_in and (place is None or fresh):
             return
         self._typing_since = self.now()
-        action = types.SendMessageTypingAction() if dialog_id else types.SendMessageCancelAction()
-        where, self._typing_in = dialog_id or self._typing_in, dialog_id
+        action = types.SendMessageTypingAction() if place else types.SendMessageCancelAction()
+        where, self._typing_in = place or self._typing_in or (0, None), place
         try:
-            await self.client(functions.messages.SetTypingRequest(await self.client.get_input_entity(where), action))
+            peer = await self.client.get_input_entity(where[0])
+            await self.client(functions.messages.SetTypingRequest(peer, action, top_msg_id=where[1]))
         except (*LOST, errors.RPCError, ValueError):
             return  # a nicety: never worth a failure
 

@@ -66,11 +66,21 @@ class Context:
     transcript: Transcript
     surrogates: Surrogates
     history: tuple[Message, ...]
+    called: tuple[Message, ...] = ()
+    """In a group, the messages that wait for a reply."""
+    later: tuple[Message, ...] = ()
+    """What stands after the newest message that asks."""
 
     @property
     def burst(self) -> list[Message]:
-        """The messages that wait for a reply: what the other side wrote since we last did."""
-        return _asked(self.history)[0]
+        """The messages that wait for a reply: in a private chat what the other side wrote since we last did."""
+        return list(self.called) or _asked(self.history)
+
+    @property
+    def before(self) -> list[Message]:
+        """All the others."""
+        waiting = {message.id for message in self.burst}
+        return [message for message in self.history if message.id not in waiting]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +110,34 @@ class Responder:
         history = (*(message for message in recent if not message.service), *extra)
         if not history:
             return None
+        end = max((message.id for message in history if not message.mine), default=0)
+        later = tuple(message for message in history if message.id > end)
+        return self._context(dialog_id, history, later=later)
+
+    def called(self, dialog_id: int, ids: Sequence[int]) -> Context | None:
+        """The same in a group, for somebody who calls there with these messages: the view is of their topic, and ends
+        with them."""
+        called = tuple(found for each in ids if (found := self.archive.message(dialog_id, each)))
+        if not called:
+            return None
+        thread = self.archive.thread(dialog_id, called[-1].topic_id, max(HISTORY, self.shape.window // 2))
+        there = [message for message in thread if not message.service]
+        history = tuple(message for message in there if message.id <= called[-1].id)
+        later = tuple(message for message in there if message.id > called[-1].id)
+        return self._context(dialog_id, history, called, later)
+
+    def _context(
+        self,
+        dialog_id: int,
+        history: tuple[Message, ...],
+        called: tuple[Message, ...] = (),
+        later: tuple[Message, ...] = (),
+    ) -> Context:
         surrogates = Surrogates(self.key, dialog_id)
         quoting = transcript.quoting(history, lambda replied_to: self.archive.message(dialog_id, replied_to))
         seen = conversation.tail(quoting, self.shape.window, self.shape.pauses)
         shown = transcript.of(seen, Scope.CHAT, surrogates, self.shape.zone, self.shape.pauses)
-        return Context(dialog_id, history[-1].id, shown, surrogates, history)
+        return Context(dialog_id, history[-1].id, shown, surrogates, history, called, later)
 
     def propose(self, context: Context, seed: int, stop: Callable[[], bool] | None = None) -> list[Proposal]:
         """Candidates with verdicts, the best first: passing before held before dropped, then by confidence."""
@@ -118,7 +151,7 @@ class Responder:
     def _judge(self, context: Context, candidate: Candidate, siblings: Sequence[Candidate]) -> Proposal:
         texts = tuple(context.surrogates.restore(text).strip() for text in candidate.texts)
         texts = tuple(text for text in texts if text)
-        asked, before = _asked(context.history)
+        asked, before = context.burst, context.before
         verdict = self.guard.judge(
             texts,
             [message.said for message in before + asked],
@@ -132,12 +165,12 @@ class Responder:
         return Proposal(texts, self.confidence(candidate, siblings), verdict)
 
 
-def _asked(history: Sequence[Message]) -> tuple[list[Message], list[Message]]:
-    """The messages being answered, which is what the other side wrote last, and all the others. A bubble of the twin's
-    that was on its way while they wrote stands after them, and is no answer to them."""
+def _asked(history: Sequence[Message]) -> list[Message]:
+    """The messages being answered, which is what the other side wrote last. A bubble of the twin's that was on its way
+    while they wrote stands after them, and is no answer to them."""
     end = max((i + 1 for i, message in enumerate(history) if not message.mine), default=0)
     first = max((i + 1 for i, message in enumerate(history[:end]) if message.mine), default=0)
-    return list(history[first:end]), [*history[:first], *history[end:]]
+    return list(history[first:end])
 
 
 def _last_own(before: Sequence[Message]) -> list[str]:

@@ -56,7 +56,9 @@ class Review:
     def card_of(self, suggestion: Suggestion) -> Card:
         """A suggestion with the end of its chat."""
         dialog = self.archive.dialog(suggestion.dialog_id)
-        before = [m for m in self.archive.recent(suggestion.dialog_id, 40) if m.id <= suggestion.upto_id]
+        asked = self.archive.message(suggestion.dialog_id, suggestion.upto_id)
+        thread = self.archive.thread(suggestion.dialog_id, asked.topic_id if asked else None, 40)
+        before = [message for message in thread if message.id <= suggestion.upto_id]
         return Card(suggestion, dialog.title if dialog else str(suggestion.dialog_id), tuple(before[-CONTEXT:]))
 
     def approve(self, card: Card) -> bool:
@@ -80,6 +82,6 @@ class Review:
         return decided
 
     def _decide(self, card: Card, state: State, texts: Sequence[str] | None = None) -> bool:
-        if self.inbox.newest(card.suggestion.dialog_id) > card.suggestion.upto_id:
+        if self.inbox.overtakes(card.suggestion):
             return False
         return self.suggestions.move(card.suggestion, state, self.now(), final=texts, surface=self.surface) is not None

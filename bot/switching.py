@@ -9,7 +9,7 @@ from bot.policy import Mode, Policy
 from bot.silence import silence
 from data.archive import Archive
 from data.consent import Ledger
-from data.errors import UserError
+from data.errors import ExitCode, UserError
 from data.message import Dialog
 from data.transcript import Scope
 
@@ -26,8 +26,10 @@ class Switched:
 def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetime, *, force: bool = False) -> Switched:
     """Put a chat, by its name or id, into a mode. `auto` must be earned, or forced. Raises UserError."""
     dialog = chats.find(archive, chat)
-    if mode is not Mode.OFF and not dialog.with_a_person:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
+    consent = Ledger(archive).of(dialog.id)
+    agreed = consent is not None and consent.scope is Scope.CHAT
+    if mode is not Mode.OFF:
+        _demand_people(dialog, agreed)
     if mode is Mode.AUTO and not force:
         _demand_earned(policy.live, dialog)
     if mode is Mode.AUTO and now < (until := policy.limited_until()):
@@ -39,8 +41,18 @@ def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetim
     policy.set_mode(dialog, mode, now, newest)
     if mode is Mode.OFF:  # what was approved before must not go out when the chat is listed again
         silence(policy.live, dialog.id, now)
-    consent = Ledger(archive).of(dialog.id)
-    return Switched(dialog, mode, mode is not Mode.OFF and (consent is None or consent.scope is not Scope.CHAT))
+    return Switched(dialog, mode, mode is not Mode.OFF and not agreed)
+
+
+def _demand_people(dialog: Dialog, agreed: bool) -> None:
+    if not dialog.may_be_answered:
+        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
+    if not dialog.with_a_person and not agreed:
+        raise UserError(
+            f"In {dialog.title} nobody has agreed yet, so there is nobody whom the twin may answer.",
+            f"For each member who agrees: doppelgram consent grant {dialog.id} --scope chat --member @anna",
+            ExitCode.CONSENT,
+        )
 
 
 def _demand_earned(live: LiveDb, dialog: Dialog) -> None:

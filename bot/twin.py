@@ -113,8 +113,7 @@ class Twin:
 
     def _expire(self, now: datetime) -> None:
         for suggestion in self.suggestions.in_state(*OPEN):
-            newer = self.inbox.newest(suggestion.dialog_id) > suggestion.upto_id
-            if newer or not self.listening.to(suggestion.dialog_id):
+            if self.inbox.overtakes(suggestion) or not self.listening.to(suggestion.dialog_id):
                 self.hearing.end(suggestion, State.SUPERSEDED)
             elif now - suggestion.created_at > self.expire:
                 self.hearing.end(suggestion, State.EXPIRED)
@@ -127,12 +126,17 @@ class Twin:
             self._settle(chat, Outcome.EXPIRED)
         elif self.archive.message(chat.dialog_id, chat.upto_id) is None:
             return  # a crash came between noting and keeping it: the next reading of the chat brings it
-        elif (context := self.responder.context(chat.dialog_id)) is None or (
-            context.history[-1].mine and not context.history[-1].by_twin
+        elif (context := self._context(chat)) is None or any(
+            message.mine and not message.by_twin for message in context.later
         ):
             self._settle(chat, Outcome.OWNER_ANSWERED)
         else:
             await self._write(chat, context)
+
+    def _context(self, chat: Ready) -> Context | None:
+        if chat.dialog_id >= 0:
+            return self.responder.context(chat.dialog_id)
+        return self.responder.called(chat.dialog_id, self.inbox.turn(chat))
 
     async def _write(self, chat: Ready, context: Context) -> None:
         attempt = self.suggestions.attempts(chat.dialog_id, chat.upto_id)
@@ -195,7 +199,7 @@ class Twin:
                 answers=context.burst,
                 now=now,
             )
-            self.inbox.settle(chat.dialog_id, chat.upto_id, Outcome.SUGGESTED, suggestion.id)
+            self.inbox.settle_turn(chat, Outcome.SUGGESTED, suggestion.id)
         if best.verdict.outcome is Ruling.HOLD:
             self._move(suggestion, State.HELD, "review")
         elif mode is Mode.AUTO and (reason := await self._against_auto(suggestion, context)) is None:
@@ -252,5 +256,5 @@ class Twin:
             )
 
     def _settle(self, chat: Ready, outcome: Outcome) -> None:
-        n = self.inbox.settle(chat.dialog_id, chat.upto_id, outcome)
+        n = self.inbox.settle_turn(chat, outcome)
         self.emit(str(outcome), dialog=chat.dialog_id, messages=n)

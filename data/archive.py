@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data.message import Dialog, Kind, Message, Person
+from data.message import CHANNELS, Dialog, Kind, Message, Person
 from data.store import Store
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -54,11 +54,12 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE consents ADD COLUMN member_id INTEGER
         """,
     ),
+    ("mentions", "ALTER TABLE messages ADD COLUMN mentioned INTEGER NOT NULL DEFAULT 0"),
 )
 
 _COLUMNS = (
     "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, "
-    "sender_id, topic_id, quote, via_bot, reactions, service, by_twin"
+    "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
 )
 _DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived"
 
@@ -111,7 +112,8 @@ class Archive(Store):
     # --- messages
 
     def save(self, messages: Iterable[Message]) -> Saved:
-        """Write messages; one that is there already is replaced if it differs. A twin's mark is never lost."""
+        """Write messages; one that is there already is replaced if it differs. A twin's mark is never lost, nor that it
+        mentioned the owner, which no export tells."""
         saved = Saved()
         with self.transaction():
             for message in messages:
@@ -126,7 +128,7 @@ class Archive(Store):
         if row is None:
             self.db.execute(f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
             return Saved(new=1)
-        values = (*values[:-1], int(message.by_twin or row["by_twin"]))
+        values = (*values[:-2], int(message.mentioned or row["mentioned"]), int(message.by_twin or row["by_twin"]))
         if tuple(row) == values:
             return Saved()
         self.db.execute(f"REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
@@ -135,7 +137,7 @@ class Archive(Store):
     def delete(self, dialog_id: int | None, ids: Iterable[int]) -> int:
         """Remove messages; returns how many were there. Without a dialog, ids are those of private chats and basic
         groups, which share one counter: Telegram reports their deletions without saying where."""
-        where = "dialog_id = ?" if dialog_id is not None else "dialog_id > -1000000000000"
+        where = "dialog_id = ?" if dialog_id is not None else f"dialog_id > {CHANNELS}"
         first = (dialog_id,) if dialog_id is not None else ()
         with self.transaction():
             return sum(
@@ -154,6 +156,11 @@ class Archive(Store):
                 f"SELECT {_COLUMNS} FROM messages WHERE dialog_id = ? AND topic_id IS ? ORDER BY id", (dialog_id, topic)
             )
             yield map(_to_message, rows)
+
+    def thread(self, dialog_id: int, topic_id: int | None, limit: int) -> list[Message]:
+        """The last `limit` messages of one topic of a dialog, of None where it has none."""
+        which = "WHERE dialog_id = ? AND topic_id IS ? ORDER BY id DESC LIMIT ?"
+        return self._select(which, dialog_id, topic_id, limit)[::-1]
 
     def recent(self, dialog_id: int, limit: int = 400) -> list[Message]:
         """The last `limit` messages of a dialog, in the order they were sent."""
@@ -226,6 +233,11 @@ class Archive(Store):
                 [(p.id, p.kind, p.name, p.username) for p in people],
             )
 
+    def person(self, person_id: int) -> Person | None:
+        """Somebody known from groups, or None."""
+        row = self.db.execute("SELECT id, kind, name, username FROM people WHERE id = ?", (person_id,)).fetchone()
+        return Person(row["id"], Kind(row["kind"]), row["name"], row["username"]) if row else None
+
     def people(self) -> dict[int, Person]:
         """Everybody known from groups, by id."""
         rows = self.db.execute("SELECT id, kind, name, username FROM people")
@@ -262,7 +274,7 @@ class Archive(Store):
     def recheck_all(self) -> None:
         """Have the newest messages of every private chat and basic group read again: their changes were missed."""
         self.db.execute(
-            "UPDATE cursors SET recheck = 1 WHERE dialog_id > -1000000000000 AND (newest > 0 OR resume_at NOT NULL)"
+            f"UPDATE cursors SET recheck = 1 WHERE dialog_id > {CHANNELS} AND (newest > 0 OR resume_at NOT NULL)"
         )
 
     # --- single facts, such as whose archive this is
@@ -307,13 +319,13 @@ def _to_row(m: Message) -> tuple[object, ...]:
     place = m.dialog_id, m.id, int(m.mine), m.sent_at.timestamp()
     content = m.text, m.reply_to, _stamp(m.edited_at), m.media, int(m.forwarded)
     origin = m.sender_id, m.topic_id, m.quote, int(m.via_bot), m.reactions, int(m.service)
-    return (*place, *content, *origin, int(m.by_twin))
+    return (*place, *content, *origin, int(m.mentioned), int(m.by_twin))
 
 
 def _to_message(row: sqlite3.Row) -> Message:
     """A message from its row, whose columns are its fields in their order: looked up by name it would take longer."""
     dialog_id, id_, mine, sent_at, text, reply_to, edited_at, media, forwarded, *origin = row
-    sender_id, topic_id, quote, via_bot, reactions, service, by_twin = origin
+    sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin = origin
     return Message(
         dialog_id,
         id_,
@@ -330,6 +342,7 @@ def _to_message(row: sqlite3.Row) -> Message:
         bool(via_bot),
         reactions,
         bool(service),
+        bool(mentioned),
         bool(by_twin),
     )
 

@@ -78,6 +78,11 @@ class Ledger:
             self._archive.pull_again(dialog_id)
         return Consent(dialog_id, Scope.CHAT, now, granted_by, how, member_id=member_id)
 
+    def member(self, dialog_id: int, member_id: int) -> Consent | None:
+        """What one member of a group agreed to, if that counts now."""
+        newest = "WHERE dialog_id = ? AND member_id = ? AND revoked_at IS NULL ORDER BY id DESC LIMIT 1"
+        return next(iter(self._select(newest, dialog_id, member_id)), None)
+
     def revoke(self, dialog_id: int, now: datetime) -> bool:
         """Take back the active consent of a dialog, in a group of every member; returns whether there was one."""
         return self._end(dialog_id, now, also_members=True)

@@ -13,6 +13,11 @@ SERVICE_ACCOUNTS = frozenset({777000, 42777, 333000})
 """Telegram's own accounts. They deliver login codes, so nothing of theirs is ever archived or answered."""
 
 
+CHANNELS = -1_000_000_000_000
+"""Marked ids from here on down are those of channels and supergroups, whose messages are numbered chat by chat; all
+other chats of an account share one counter."""
+
+
 class Kind(StrEnum):
     """What is on the other side of a dialog."""
 
@@ -45,8 +50,14 @@ class Dialog:
 
     @property
     def with_a_person(self) -> bool:
-        """Whether a living person is on the other side: the only kind that is pulled, trained on or answered."""
+        """Whether a living person is on the other side: the only kind that is pulled, trained on or answered
+        outside of groups."""
         return self.kind is Kind.PRIVATE and self.id not in SERVICE_ACCOUNTS
+
+    @property
+    def may_be_answered(self) -> bool:
+        """Whether the twin may ever write there: to a person, or in a group, to who calls for the owner."""
+        return self.with_a_person or (self.kind is Kind.GROUP and not self.protected and not self.migrated_to)
 
     @property
     def may_be_kept(self) -> bool:
@@ -63,6 +74,11 @@ class Person:
     kind: Kind
     name: str
     username: str | None = None
+
+    @property
+    def is_a_person(self) -> bool:
+        """Whether it is a living one."""
+        return self.kind is Kind.PRIVATE and self.id > 0 and self.id not in SERVICE_ACCOUNTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,8 @@ class Message:
     """What was put under it, such as `❤2 👍1`."""
     service: bool = False
     """Something that happened rather than something said: a call, a new title. `media` says what."""
+    mentioned: bool = False
+    """It calls for the owner, in a group: by name, or as an answer to what the owner wrote there."""
     by_twin: bool = False
     """Written by the twin: context for later replies, never a training target."""
 

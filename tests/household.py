@@ -4,7 +4,7 @@ Everything is real but the words of the model: Telethon speaks TCP to the sandbo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -65,10 +65,12 @@ class Household:
     def live(self) -> "_Closing":
         return _Closing(LiveDb(self.home.live))
 
-    def allow(self, dialog_id: int, mode: Mode, scope: Scope = Scope.CHAT) -> None:
-        """Record a consent and list the chat."""
+    def allow(self, dialog_id: int, mode: Mode, scope: Scope = Scope.CHAT, members: Iterable[int] = ()) -> None:
+        """Record a consent, in a group of these members, and list the chat."""
         with self.archive() as archive, self.live() as live:
             Ledger(archive).grant(dialog_id, scope, "test", "test", datetime.now(UTC))
+            for member in members:
+                Ledger(archive).grant_member(dialog_id, member, "test", "test", datetime.now(UTC))
             dialog = archive.dialog(dialog_id)
             assert dialog is not None
             newest = max((message.id for message in archive.recent(dialog_id, 1)), default=0)
@@ -120,7 +122,7 @@ class Household:
         await self.heard("started")
         for dialog_id, mode in self.modes().items():
             dialog = archive.dialog(dialog_id)
-            if dialog_id in allowed and mode is not Mode.OFF and dialog and dialog.with_a_person:
+            if dialog_id in allowed and mode is not Mode.OFF and dialog and dialog.may_be_answered:
                 await self.heard("watching", dialog=dialog_id)
 
     def modes(self) -> dict[int, Mode]:

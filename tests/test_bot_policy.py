@@ -45,8 +45,8 @@ def test_a_chat_nobody_listed_is_off(live: LiveDb) -> None:
     assert policy.modes(NOW) == {}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.PRIVATE])
-def test_machines_and_crowds_can_never_be_listed(live: LiveDb, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind not in (Kind.PRIVATE, Kind.GROUP)])
+def test_machines_channels_and_oneself_can_never_be_listed(live: LiveDb, kind: Kind) -> None:
     policy = Policy(live, LiveSettings())
     with pytest.raises(ValueError, match="not a person"):
         policy.set_mode(Dialog(7, kind, "x"), Mode.AUTO, NOW)

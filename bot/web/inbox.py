@@ -150,7 +150,7 @@ CHOICES: dict[str, Callable[[Review, Card, Mapping[str, list[str]]], bool]] = {
 def _card_or_line(office: Office, number: int, late: bool = False) -> Response:
     review = office.review
     if found := review.card(number):
-        newer = review.inbox.newest(found.suggestion.dialog_id) > found.suggestion.upto_id
+        newer = review.inbox.overtakes(found.suggestion)
         if not (late and newer):
             return office.show("card.html", card=found, editing=False)
         return office.show("line.html", line=_line(review, found.suggestion, TOLD[State.SUPERSEDED], late=True))

@@ -131,6 +131,7 @@ def to_message(dialog_id: int, message: Any) -> Message | None:
         via_bot=not service and message.via_bot_id is not None,
         reactions=_reactions(message.reactions),
         service=service and not is_talk(message.action),
+        mentioned=not service and bool(message.mentioned),
         **_reply(message),
     )
 
