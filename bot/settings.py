@@ -230,6 +230,13 @@ def unset(switches: Iterable[str]) -> list[str]:
     return [name for name in switches if not os.environ.get(name)]
 
 
+def supervisor() -> tuple[str, float | None]:
+    """Where a service manager wants to hear of this process, and within how many seconds: sd_notify(3)."""
+    meant = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+    microseconds = int(os.environ.get("WATCHDOG_USEC") or 0) if meant else 0
+    return os.environ.get("NOTIFY_SOCKET", ""), microseconds / 1_000_000 or None
+
+
 def _refuse_unknown_names() -> None:
     """pydantic-settings notices an unknown name in `.env`, but not in the environment."""
     known = names()

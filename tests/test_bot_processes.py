@@ -8,6 +8,7 @@ import asyncio
 import json
 import random
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
@@ -124,6 +125,24 @@ async def running(shell: Terminal, *words: str, program: tuple[str, ...] = ("-m"
         await drained
 
 
+class Manager:
+    """What listens where a service manager would."""
+
+    def __init__(self, path: Path) -> None:
+        self.address = str(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(self.address)
+        self._socket.setblocking(False)
+
+    def heard(self) -> list[str]:
+        """What was said since the last time."""
+        found = []
+        with suppress(BlockingIOError):
+            while True:
+                found.append(self._socket.recv(100).decode())
+        return found
+
+
 # --- the road
 
 
@@ -204,8 +223,11 @@ async def waiting(shell: Terminal) -> dict[str, Any]:
 
 async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[Server, Terminal]) -> None:
     server, shell = awake
+    manager = Manager(shell.path / "notify")  # of services, such as systemd
+    shell.settings |= {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "400000"}
     async with running(shell, "run", "--json") as client:
         await client.until("watching")
+        assert "READY=1" in manager.heard()
         event = await suggested(server, client)
         row = await waiting(shell)
         assert (row["id"], row["chat"], row["mode"], row["adapter"]) == (event["suggestion"], "Bruno Okafor", "ask", "")
@@ -219,6 +241,8 @@ async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[
         assert (await shell("status", "--json")).ok().json["paused"]
         client.process.send_signal(signal.SIGINT)
         assert await client.process.wait() == 130
+    *life, last = manager.heard()
+    assert (set(life), last) == ({"WATCHDOG=1"}, "STOPPING=1")
     assert [(r["peer_id"], r["text"]) for r in await server.delivered()] == [
         (row["chat_id"], text) for text in row["texts"]
     ]

@@ -162,8 +162,14 @@ async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", 
     from bot import account
     from bot.control import Control
     from bot.run import run as live
+    from bot.settings import supervisor
+    from bot.watchdog import Watchdog
+
+    watchdog = Watchdog(*supervisor())
 
     def emit(event: str, **fields: Any) -> None:
+        if event == "started":
+            watchdog.tell("READY=1")
         if as_json:
             show.data({"event": event, **fields})
         else:
@@ -185,7 +191,8 @@ async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", 
         loop.add_signal_handler(number, on_signal, number)
     loop.add_signal_handler(signal.SIGUSR1, on_pause)
     login = account.login_of(desk.settings, desk.home.session)
-    await live(desk.home, desk.settings, login, responder, adapter, emit, stop)
+    async with watchdog.watching():
+        await live(desk.home, desk.settings, login, responder, adapter, emit, stop)
     if signal.SIGINT in received:
         raise KeyboardInterrupt
 
