@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from bot import account, chosen
 from bot.control import Control
@@ -27,6 +28,10 @@ class Status:
     mode_counts: dict[str, int]
     paused: bool
     pending: int
+    waiting: list[dict[str, object]]
+    """What waits, chat by chat: suggestions for the owner, messages for a reply, bubbles for their delivery."""
+    limited_until: datetime | None
+    """Until when Telegram limits the account, so that no chat is automatic."""
     running: bool
     next: str
 
@@ -55,10 +60,27 @@ def look(desk: Desk) -> Status:
         mode_counts=dict(modes),
         paused=Control(desk.live).paused(desk.now) if live else False,
         pending=len(Suggestions(desk.live).in_state(*OPEN)) if live else 0,
+        waiting=_waiting(desk) if live else [],
+        limited_until=until if live and (until := desk.policy.limited_until()) > desk.now else None,
         running=desk.home.is_held(),
         next="",
     )
     return Status(**(asdict(found) | {"next": _next(found, any(c.scope is Scope.CHAT for c in consents.values()))}))
+
+
+_WAITING = """
+    SELECT dialog_id AS id, sum(what = 's') AS suggestions, sum(what = 'm') AS messages, sum(what = 'b') AS bubbles
+    FROM (SELECT dialog_id, 's' AS what FROM suggestions WHERE state IN ('pending', 'held', 'offered')
+          UNION ALL SELECT dialog_id, 'm' FROM inbox WHERE outcome IS NULL
+          UNION ALL SELECT dialog_id, 'b' FROM outbox WHERE state IN ('planned', 'sending'))
+    GROUP BY dialog_id ORDER BY dialog_id
+"""
+
+
+def _waiting(desk: Desk) -> list[dict[str, object]]:
+    rows = [dict(row) for row in desk.live.db.execute(_WAITING)]
+    titles = {dialog.id: dialog.title for dialog in desk.archive.dialogs()}
+    return [row | {"title": titles.get(row["id"], str(row["id"]))} for row in rows]
 
 
 def _samples(desk: Desk) -> int:

@@ -8,7 +8,7 @@ import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,8 @@ import pytest_asyncio
 from bot.commands import privacy
 from bot.home import LOCKS, Home
 from bot.livedb import LiveDb
+from bot.policy import Policy
+from bot.settings import LiveSettings
 from bot.suggestion import State, Suggestions
 from bot.unlock import OFFERS
 from data.errors import UserError
@@ -328,10 +330,18 @@ async def test_revoking_cancels_what_waits_and_switches_off_at_once(terminal: Te
     (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
     (await terminal("chats", "set", "Alma Reyes", "--mode", "ask")).ok()
     suggest(terminal.home, ALMA, "on my way")
-    assert (await terminal("status", "--json")).json["pending"] == 1
+    found = (await terminal("status", "--json")).json
+    assert (found["pending"], found["limited_until"]) == (1, None)
+    assert found["waiting"] == [{"id": ALMA, "title": "Alma Reyes", "suggestions": 1, "messages": 0, "bubbles": 0}]
+    with closing(LiveDb(terminal.home / "live.db")) as live:
+        Policy(live, LiveSettings()).limit(datetime.now(UTC) + timedelta(hours=3))
+    shown = (await terminal("status")).ok().err
+    assert "Waiting in Alma Reyes: 1 suggestion." in shown
+    assert "Telegram limits this account: nothing is automatic until" in shown
     assert (await terminal("consent", "revoke", "Alma Reyes", "--json")).ok().json["cancelled"] == 1
     status = (await terminal("status", "--json")).json
     assert (status["pending"], status["mode_counts"], status["consented"]) == (0, {"off": 1}, 0)
+    assert status["waiting"] == []
 
 
 async def test_twenty_decisions_with_four_in_five_accepted_unlock_auto(terminal: Terminal) -> None:

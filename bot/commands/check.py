@@ -15,7 +15,7 @@ def status(as_json: Json = False) -> None:
     from bot.desk import Desk
 
     with Desk.open() as desk:
-        found = where.look(desk)
+        found, zone = where.look(desk), desk.zone
     if as_json:
         show.data(found.as_json())
         return
@@ -32,6 +32,13 @@ def status(as_json: Json = False) -> None:
             ("now", f"{'paused' if found.paused else 'running' if found.running else 'not running'}; {waiting}"),
         ],
     )
+    for row in found.waiting:
+        nouns = [noun for noun in ("suggestion", "message", "bubble") if row[f"{noun}s"]]
+        counts = [show.count(int(str(row[f"{noun}s"])), noun) for noun in nouns]
+        show.say(f"Waiting in {show.plain(str(row['title']))}: {', '.join(counts)}.")
+    if found.limited_until:
+        until = f"{found.limited_until.astimezone(zone):%a %H:%M}"
+        show.say(f"Telegram limits this account: nothing is automatic until {until}.")
     show.say(f"Next: {found.next}", "bold")
 
 
