@@ -64,7 +64,12 @@ class Gate:
             return None
         if self.policy.mode(suggestion.dialog_id, now) is not Mode.AUTO:
             return "no longer automatic"
-        return self.policy.against_auto(suggestion.dialog_id, now)
+        return self.stranger(suggestion.dialog_id) or self.policy.against_auto(suggestion.dialog_id, now)
+
+    def stranger(self, dialog_id: int) -> str | None:
+        """Why nothing is said by itself to this person, or None: only who stands in the address book is known."""
+        dialog = self.archive.dialog(dialog_id)
+        return "not in your contacts" if dialog is None or (dialog.with_a_person and not dialog.contact) else None
 
     def _changed(self, suggestion: Suggestion) -> str | None:
         """Whether what is answered here does not stand there any more as it was read."""

@@ -241,9 +241,11 @@ class Twin:
             await self._tell_loop(dialog_id, loop)
             return loop
         self._looping.discard(dialog_id)
-        return self.caution.against(
-            context.history, context.burst, automatic, self.outbox.clocks.age
-        ) or self.policy.against_auto(dialog_id, self.now())
+        return (
+            self.caution.against(context.history, context.burst, automatic, self.outbox.clocks.age)
+            or self.outbox.gate.stranger(dialog_id)
+            or self.policy.against_auto(dialog_id, self.now())
+        )
 
     async def _tell_loop(self, dialog_id: int, why: str) -> None:
         """Once, as long as it lasts."""

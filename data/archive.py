@@ -55,13 +55,14 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     ("mentions", "ALTER TABLE messages ADD COLUMN mentioned INTEGER NOT NULL DEFAULT 0"),
+    ("contacts", "ALTER TABLE dialogs ADD COLUMN contact INTEGER NOT NULL DEFAULT 0"),
 )
 
 _COLUMNS = (
     "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, "
     "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
 )
-_DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived"
+_DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ class Archive(Store):
         with self.transaction():
             before = {each.id: each.protected for each in self.dialogs() if each.kind is Kind.PRIVATE}
             self.db.executemany(
-                f"REPLACE INTO dialogs ({_DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"REPLACE INTO dialogs ({_DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     _dialog_row(replace(each, protected=each.protected or before.get(each.id, False)))
                     for each in dialogs
@@ -349,7 +350,7 @@ def _to_message(row: sqlite3.Row) -> Message:
 
 def _dialog_row(d: Dialog) -> tuple[object, ...]:
     named = d.id, d.kind, d.title, d.username, d.phone, _stamp(d.last_at)
-    return (*named, d.migrated_to, int(d.protected), int(d.archived))
+    return (*named, d.migrated_to, int(d.protected), int(d.archived), int(d.contact))
 
 
 def _to_dialog(row: sqlite3.Row) -> Dialog:
@@ -363,4 +364,5 @@ def _to_dialog(row: sqlite3.Row) -> Dialog:
         row["migrated_to"],
         bool(row["protected"]),
         bool(row["archived"]),
+        bool(row["contact"]),
     )

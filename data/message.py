@@ -47,6 +47,8 @@ class Dialog:
     """Its owner forbids saving its content, so nothing of it is kept."""
     archived: bool = False
     """Lies in the archive folder of the owner's list."""
+    contact: bool = False
+    """Stands in the owner's address book."""
 
     @property
     def with_a_person(self) -> bool:

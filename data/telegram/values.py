@@ -52,6 +52,7 @@ def to_dialog(entity: Any, last_at: datetime | None = None, *, archived: bool = 
         migrated_to=utils.get_peer_id(migrated) if migrated else None,
         protected=bool(getattr(entity, "noforwards", None)),
         archived=archived,
+        contact=bool(getattr(entity, "contact", None)),
     )
 
 
