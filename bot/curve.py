@@ -6,6 +6,8 @@ training that goes on where it was interrupted goes on in the same file.
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,21 +48,20 @@ class Curve:
         """That of a home folder."""
         return cls(home.path / "training.jsonl")
 
-    def begin(self, adapter: str) -> None:
-        """A training begins, or goes on."""
+    @contextmanager
+    def drawing(self, adapter: str) -> "Iterator[Callable[[Point], None]]":
+        """A training that begins, or goes on: call what this gives for each step."""
         before = self.read()
         goes_on = before is not None and before.adapter == adapter and before.ended != "done"
         if not goes_on:
             self.path.unlink(missing_ok=True)
         self._write({"adapter": adapter, "pid": os.getpid()})
-
-    def add(self, point: Point) -> None:
-        """One step more."""
-        self._write({name: getattr(point, name) for name in Point.__slots__})
-
-    def end(self, how: str) -> None:
-        """It is over."""
-        self._write({"ended": how})
+        try:
+            yield lambda point: self._write({name: getattr(point, name) for name in Point.__slots__})
+        except BaseException:
+            self._write({"ended": "stopped"})
+            raise
+        self._write({"ended": "done"})
 
     def read(self) -> Course | None:
         """What is known of the last training; None when there was none. A line that is being written is left out."""

@@ -145,8 +145,15 @@ class Home:
 
     def holder(self) -> str | None:
         """The command that is using the login now, such as `doppelgram run`; None if nobody is."""
+        return self._holder("login.lock")
+
+    def trainer(self) -> str | None:
+        """The command that is at work on dataset and adapters now, such as `doppelgram train`; None if nobody is."""
+        return self._holder("train.lock")
+
+    def _holder(self, lock: str) -> str | None:
         try:
-            with (self.path / "login.lock").open(encoding="utf-8") as file:
+            with (self.path / lock).open(encoding="utf-8") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:

@@ -56,6 +56,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         " state TEXT NOT NULL, result TEXT)",
     ),
     ("topics", "ALTER TABLE inbox ADD COLUMN topic_id INTEGER"),
+    (
+        "which is me",
+        "CREATE TABLE guesses (id INTEGER PRIMARY KEY, dialog_id INTEGER NOT NULL, player TEXT NOT NULL,"
+        " correct INTEGER NOT NULL, adapter TEXT NOT NULL, made_at REAL NOT NULL)",
+    ),
 )
 
 
@@ -77,7 +82,7 @@ class LiveDb(Store):
         with self.transaction():
             removed = {
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
-                for table in ("outbox", "suggestions", "inbox", "policy", "watched", "notices")
+                for table in ("outbox", "suggestions", "inbox", "policy", "watched", "notices", "guesses")
             }
         self.rewrite()
         return removed

@@ -49,9 +49,11 @@ async def run(
     emit: Emit,
     stop: asyncio.Event,
     now: Callable[[], datetime] = utc_now,
+    writing: Writing | None = None,
 ) -> None:
     """Run until `stop` is set. The caller holds the login, and `responder` speaks with `adapter`; without one nothing
-    is ever sent by itself. Raises UserError when nobody is logged in, or the adapter becomes stale."""
+    is ever sent by itself. `writing` is the model's worker, where others use it too. Raises UserError when nobody is
+    logged in, or the adapter becomes stale."""
     live = LiveDb(home.live)
     try:
         async with connect(login, updates=True) as client:
@@ -67,7 +69,7 @@ async def run(
             await outbox.tell_time()
             inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
             notices = Notices(live, archive, responder.guard.crisis, now)
-            writing = Writing()
+            writing = writing or Writing()
             twin = Twin(
                 archive=archive,
                 listening=Listening(live, archive, policy, outbox.clocks),

@@ -249,3 +249,17 @@ def environment(home: Path, **values: object) -> dict[str, str]:
     """The environment of a child process that has exactly these settings, named without the prefix."""
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
     return kept | {f"{PREFIX}HOME": str(home)} | {f"{PREFIX}{name}": str(value) for name, value in values.items()}
+
+
+def spelled(settings: Settings) -> dict[str, str]:
+    """What differs from the defaults, as `environment` takes it: for a process that is to have the same settings."""
+    found: dict[str, str] = {}
+    for name, value in settings:
+        group = value if isinstance(value, Group) else None
+        inner = {f"{name}__{each}": part for each, part in group} if group else {name: value}
+        defaults = type(group).model_fields if group else Settings.model_fields
+        for full, part in inner.items():
+            if full == "home" or part is None or part == defaults[full.rpartition("__")[2]].default:
+                continue
+            found[full.upper()] = part.get_secret_value() if isinstance(part, SecretStr) else str(part)
+    return found

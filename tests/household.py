@@ -23,6 +23,7 @@ from bot.review import Review
 from bot.run import run
 from bot.settings import LiveSettings, PullSettings, Settings
 from bot.suggestion import State, Suggestion, Suggestions
+from bot.writing import Writing
 from data.archive import Archive
 from data.consent import Ledger
 from data.message import Dialog
@@ -97,6 +98,7 @@ class Household:
         confidence: Confidence = sure,
         adapter: Adapter | None = RECORDED,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        writing: Writing | None = None,
     ) -> AsyncIterator[None]:
         """A live client; every listed chat has been read once when this begins."""
         stop = asyncio.Event()
@@ -104,7 +106,9 @@ class Household:
         writer = generator or RecordedGenerator()
         responder = Responder(archive, writer, confidence, Guard(), Shape(), self.home.key(), candidates=1)
         self.events.clear()
-        task = asyncio.create_task(run(self.home, self.settings, self.login, responder, adapter, self.emit, stop, now))
+        task = asyncio.create_task(
+            run(self.home, self.settings, self.login, responder, adapter, self.emit, stop, now, writing)
+        )
         try:
             ready = asyncio.create_task(self._ready(archive))
             await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
 """train and evaluate: dataset -> adapter, and how good it is."""
 
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -115,6 +115,7 @@ def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float |
     """Train on the dataset of this desk and measure the adapter. Returns the figures. Whoever calls it holds the
     training, and has asked for the consents."""
     from bot import measure, progress, speaker
+    from bot.curve import Curve, Point
     from training import ranks
     from training.schedule import ROW_TOKENS, TrainOptions
     from training.train import StepReport
@@ -137,19 +138,21 @@ def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float |
     )
     out = ranks.alike(_place(desk.home.adapters) if ranks.first() else None)
     measured: dict[str, Any] = {}
-    with progress.bar("train", hidden=not ranks.first()) as bar:
+    drawing = Curve.of(desk.home).drawing(out.name) if ranks.first() else nullcontext(lambda _: None)
+    with progress.bar("train", hidden=not ranks.first()) as bar, drawing as draw:
 
         def step(report: StepReport) -> None:
             words = f"step {report.step}, loss {report.loss:.3f}, {report.tokens_per_second:.0f} tokens/s"
             bar.at(report.fraction, words)
+            draw(Point(report.step, report.loss, report.fraction, report.tokens_per_second, report.seconds))
 
         def held_out() -> dict[str, float]:
             measured.update(measure.measure(desk, model, out, bar, SCORED))
             return measure.losses(measured)
 
         result = teach(model, desk.home.dataset, out, options, step, measure=held_out)
-    if result.interrupted or result.adapter is None:
-        raise KeyboardInterrupt
+        if result.interrupted or result.adapter is None:
+            raise KeyboardInterrupt
     return _figures(result) | measured
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from bot.desk import Desk
     from bot.respond import Proposal, Responder
+    from bot.writing import Writing
     from data.message import Dialog
     from training.adapter import Adapter
 
@@ -123,18 +124,22 @@ def run(
             asyncio.run(_look_in(desk))
             _warn_of_silence(desk)
             from bot import speaker
+            from bot.writing import Writing
 
             show.say("Loading the model ...")
             responder, adapter = speaker.responder(desk, desk.archive)
             name = adapter.card.name if adapter else "the untuned base"
             show.say(f"Running with {name}. Ctrl-C stops it; from elsewhere, this silences it: doppelgram pause")
+            writing = Writing()
             with ExitStack() as opened:
                 if web:
                     from bot.commands.web import tell
+                    from bot.web.model import Lent
                     from bot.web.server import serving
 
-                    tell(opened.enter_context(serving(desk.settings, desk.home)), as_json)
-                asyncio.run(_run(desk, responder, adapter, as_json))
+                    lent = Lent(responder, adapter.card.name if adapter else None, writing)
+                    tell(opened.enter_context(serving(desk.settings, desk.home, lent)), as_json)
+                asyncio.run(_run(desk, responder, adapter, writing, as_json))
 
 
 async def _look_in(desk: "Desk") -> None:
@@ -158,7 +163,9 @@ def _warn_of_silence(desk: "Desk") -> None:
             show.say(f"{name} is {mode}, but stays silent: doppelgram consent grant {dialog_id} --scope chat")
 
 
-async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", as_json: bool) -> None:
+async def _run(
+    desk: "Desk", responder: "Responder", adapter: "Adapter | None", writing: "Writing", as_json: bool
+) -> None:
     from bot import account
     from bot.control import Control
     from bot.run import run as live
@@ -192,7 +199,7 @@ async def _run(desk: "Desk", responder: "Responder", adapter: "Adapter | None", 
     loop.add_signal_handler(signal.SIGUSR1, on_pause)
     login = account.login_of(desk.settings, desk.home.session)
     async with watchdog.watching():
-        await live(desk.home, desk.settings, login, responder, adapter, emit, stop)
+        await live(desk.home, desk.settings, login, responder, adapter, emit, stop, writing=writing)
     if signal.SIGINT in received:
         raise KeyboardInterrupt
 

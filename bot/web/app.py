@@ -7,21 +7,22 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from bot.web import inbox, state, stream
+from bot.web import chats, game, inbox, log, report, state, stream, training, twin
 from bot.web.access import Access, Address
 from bot.web.office import HERE, Office, of
 from data.errors import UserError
 
+ROOMS = (inbox, chats, twin, training, report, game, log, state, stream)
 TOLD = {400: "That could not be read.", 404: "There is nothing here.", 405: "Not like that.", 413: "That is too long."}
 
 
 def app(office: Office, address: Address) -> Access:
     """The page of an office, as it may be reached at an address."""
     routes = [
-        *(route for room in (inbox, state, stream) for route in room.ROUTES),
+        *(route for room in ROOMS for route in room.ROUTES),
         Mount("/static", StaticFiles(directory=HERE / "static")),
     ]
-    inner = Starlette(routes=routes, exception_handlers={HTTPException: _told, UserError: _user_error})
+    inner = Starlette(routes=routes, exception_handlers=HANDLERS)
     inner.state.office = office
     return Access(inner, office.keys, address)
 
@@ -38,6 +39,11 @@ async def _user_error(request: Request, error: Exception) -> Response:
     return _say(request, 409, error.message, error.hint)
 
 
+async def _failed(request: Request, error: Exception) -> Response:
+    """A mistake of ours, or of the model's: its own words may hold words of a chat."""
+    return _say(request, 500, f"That did not work ({type(error).__name__}).", "Try again.")
+
+
 def _say(request: Request, status: int, message: str, hint: str) -> Response:
     """On a page of its own, or on the page that asked."""
     if "hx-request" not in request.headers:
@@ -45,3 +51,6 @@ def _say(request: Request, status: int, message: str, hint: str) -> Response:
     note = of(request).show("note.html", status, message=message, hint=hint)
     note.headers.update({"hx-retarget": "#notes", "hx-reswap": "innerHTML"})
     return note
+
+
+HANDLERS = {HTTPException: _told, UserError: _user_error, Exception: _failed}

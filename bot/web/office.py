@@ -5,7 +5,7 @@ characters and direction overrides are taken out, with which a text could show i
 """
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -22,7 +22,11 @@ from bot.inbox import Inbox
 from bot.review import Review
 from bot.suggestion import Suggestions
 from bot.web.access import Keys
+from bot.web.model import Model
+from bot.web.rounds import Table
+from bot.web.talk import Talk
 from bot.web.watch import Watch
+from bot.web.workshop import Workshop
 
 HERE = Path(__file__).parent
 LONGEST_FORM = 64 * 1024
@@ -56,10 +60,15 @@ class Office:
     desk: Desk
     keys: Keys
     watch: Watch
+    model: Model
     templates: Environment
+    shop: Workshop
+    talks: dict[int, Talk] = field(default_factory=dict)
+    """What was tried out in each chat, in memory alone."""
+    table: Table = field(default_factory=Table)
 
     @classmethod
-    def at(cls, desk: Desk, watch: Watch, keys: Keys) -> "Office":
+    def at(cls, desk: Desk, watch: Watch, keys: Keys, model: Model) -> "Office":
         """The page over a home folder."""
         templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
@@ -69,10 +78,15 @@ class Office:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        office = cls(desk, keys, watch, templates)
+        office = cls(desk, keys, watch, model, templates, Workshop(desk.settings, desk.home))
         templates.globals.update(rooms=ROOMS, csrf=keys.csrf)
-        templates.filters.update(clock=office.clock, day=office.day)
+        templates.filters.update(clock=office.clock, day=office.day, hour=office.hour)
         return office
+
+    def close(self) -> None:
+        """Stop what was begun here."""
+        self.model.close()
+        self.shop.close()
 
     @property
     def review(self) -> Review:
@@ -88,6 +102,7 @@ class Office:
             "waiting": len(self.review.rows()),
             "editing": False,
             "oob": False,
+            "bare": False,
         }
         return HTMLResponse(self.templates.get_template(template).render(**state | values), status)
 
@@ -96,6 +111,10 @@ class Office:
         there = moment.astimezone(self.desk.zone)
         today = self.desk.now.astimezone(self.desk.zone).date()
         return f"{there:%H:%M}" if there.date() == today else f"{there.day} {there:%b %H:%M}"
+
+    def hour(self, moment: datetime) -> str:
+        """A time of day alone."""
+        return f"{moment.astimezone(self.desk.zone):%H:%M}"
 
     def day(self, moment: datetime) -> str:
         """A day as a heading."""

@@ -15,6 +15,7 @@ from bot.home import Home
 from bot.settings import Settings
 from bot.web.access import Access, Address, Keys
 from bot.web.app import app
+from bot.web.model import Model, Own
 from bot.web.office import Office
 from bot.web.watch import Watch
 from data.errors import UserError
@@ -32,11 +33,12 @@ class Page:
 
 
 @contextmanager
-def serving(settings: Settings, home: Home) -> Iterator[Page]:
-    """The page is open while this lasts. Raises UserError where it cannot listen."""
+def serving(settings: Settings, home: Home, model: Model | None = None) -> Iterator[Page]:
+    """The page is open while this lasts; `model` is one that is there already. Raises UserError where it cannot
+    listen."""
     listener, keys = _listen(settings.web.host, settings.web.port), Keys()
     address = Address(settings.web.host, listener.getsockname()[1])
-    thread = _Thread(settings, home, keys, address, listener)
+    thread = _Thread(settings, home, model or Own(), keys, address, listener)
     thread.start()
     try:
         if not thread.opened.wait(PATIENCE) or thread.failed:
@@ -73,12 +75,14 @@ def _not_there(host: str, port: int, error: OSError) -> UserError:
 class _Thread(threading.Thread):
     """Where it runs."""
 
-    def __init__(self, settings: Settings, home: Home, keys: Keys, address: Address, listener: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, home: Home, model: Model, keys: Keys, address: Address, listener: socket.socket
+    ) -> None:
         super().__init__(name="page", daemon=True)
         self.opened = threading.Event()
         self.failed: BaseException | None = None
         self._server: _Server | None = None
-        self._parts = settings, home, keys, address, listener
+        self._parts = settings, home, model, keys, address, listener
 
     def run(self) -> None:
         """The life of the server."""
@@ -90,11 +94,15 @@ class _Thread(threading.Thread):
             self.opened.set()
 
     async def _serve(self) -> None:
-        settings, home, keys, address, listener = self._parts
+        settings, home, model, keys, address, listener = self._parts
         with Desk.at(settings, home) as desk, Desk.at(settings, home) as other:
             watch = Watch(other)
-            self._server = _Server(app(Office.at(desk, watch, keys), address), watch, self.opened)
-            await self._server.serve(sockets=[listener])
+            office = Office.at(desk, watch, keys, model)
+            self._server = _Server(app(office, address), watch, self.opened)
+            try:
+                await self._server.serve(sockets=[listener])
+            finally:
+                office.close()
 
     def end(self) -> None:
         """Close the page and wait until it is closed."""

@@ -86,11 +86,21 @@
     form.querySelector("[type=submit]").disabled = true;
   });
 
+  // A choice that leads to another page, such as whom to write as.
+  document.addEventListener("change", (event) => {
+    const to = event.target.dataset && event.target.dataset.go;
+    if (to) window.location.assign(to + encodeURIComponent(event.target.value));
+  });
+
   document.addEventListener("keydown", (event) => {
     const writing = event.target.closest && event.target.closest("textarea, input, select");
     if (writing) {
       const form = event.target.closest("form");
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && form) form.requestSubmit();
+      const sends = event.ctrlKey || event.metaKey || (event.target.hasAttribute("data-send") && !event.shiftKey && !event.isComposing);
+      if (event.key === "Enter" && sends && form) {
+        event.preventDefault();
+        form.requestSubmit();
+      }
       else if (event.key === "Escape" && form && form.querySelector("[data-key=Escape]")) form.querySelector("[data-key=Escape]").click();
       return;
     }
@@ -101,9 +111,15 @@
       move(event.key === "j" ? 1 : -1);
       return;
     }
+    const searched = event.key === "/" && document.querySelector('[data-focus="/"]');
+    if (searched) {
+      event.preventDefault();
+      searched.focus();
+      return;
+    }
     const within = current() || document.querySelector("[data-keys]");
     const button = within && within.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (button && !button.disabled) {
+    if (button && !button.disabled && event.target !== button) {
       event.preventDefault();
       button.click();
     }
