@@ -35,6 +35,7 @@ class Bubble:
     """`planned`, `sending` (an answer is awaited, or was lost), `sent`, `unknown` or `cancelled`."""
     due_at: float
     attempted_at: float | None
+    """By the server's clock, which is the one that dates messages; `due_at` is by ours."""
 
 
 @dataclass(slots=True)
@@ -144,12 +145,12 @@ class Bubbles:
 
     # --- on its way, and at its end
 
-    def attempt(self, bubble: Bubble) -> Bubble | None:
-        """Mark it as being sent; None when it was cancelled or taken meanwhile."""
+    def attempt(self, bubble: Bubble, there: datetime | None = None) -> Bubble | None:
+        """Mark it as being sent, `there` by the server's clock; None when it was cancelled or taken meanwhile."""
         with self.live.transaction():
             if not self._move(bubble, "planned", "sending"):
                 return None
-            at = self.now().timestamp()
+            at = (there or self.now()).timestamp()
             self.live.db.execute("UPDATE outbox SET attempted_at = ? WHERE id = ?", (at, bubble.id))
             suggestion = self.suggestions.get(bubble.suggestion_id)
             if suggestion and suggestion.state is State.PLANNED:

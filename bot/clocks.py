@@ -27,6 +27,11 @@ class Clocks:
         """A date of the server's, such as that of a message, by our clock."""
         return there - self.ahead
 
+    def there(self) -> datetime:
+        """What time it is by the server's clock: what is counted by the hour, or waits for a time of the day, goes by
+        this one, since ours may jump."""
+        return self.now() + self.ahead
+
     def age(self, there: datetime) -> timedelta:
         """How long ago that was."""
         return self.now() - self.here(there)

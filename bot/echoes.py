@@ -28,18 +28,19 @@ class Echoes:
     archive: Archive
     emit: Emit
     clocks: Clocks
-    _in_flight: Bubble | None = field(default=None, init=False)
+    in_flight: Bubble | None = field(default=None, init=False)
+    """The bubble whose answer is awaited at this moment."""
     _undecided: list[Message] = field(default_factory=list, init=False)
 
     @contextmanager
     def awaiting(self, bubble: Bubble) -> Iterator[None]:
         """While the answer to its send is awaited. What is not the twin's when it has come, or is lost, stands in the
         archive as the owner's own, which stops the rest of the reply."""
-        self._in_flight = bubble
+        self.in_flight = bubble
         try:
             yield
         finally:
-            self._in_flight = None
+            self.in_flight = None
             undecided, self._undecided = self._undecided, []
             self._save(m for m in undecided if not self.bubbles.of_message(m.dialog_id, m.id))
 
@@ -52,7 +53,7 @@ class Echoes:
         bubble = self.bubbles.awaiting(message)
         if bubble is None:
             return False
-        if self._in_flight and self._in_flight.id == bubble.id:
+        if self.in_flight and self.in_flight.id == bubble.id:
             self._undecided.append(message)
             return True
         if self.apart(bubble, message) <= NEAR:
@@ -63,7 +64,7 @@ class Echoes:
     def apart(self, bubble: Bubble, message: Message) -> timedelta:
         """The time between a send and a message."""
         attempted = datetime.fromtimestamp(bubble.attempted_at or 0, UTC)
-        return abs(self.clocks.here(message.sent_at) - attempted)
+        return abs(message.sent_at - attempted)
 
     def sent(self, bubble_id: int, message_id: int) -> None:
         """Note a delivery, and that this message is the twin's, so that it is neither the owner answering nor a

@@ -48,7 +48,7 @@ class Gate:
             return "not a person"
         if consent is None or consent.scope is not Scope.CHAT:
             return "no consent for this chat"
-        if now - suggestion.created_at > self.expire:
+        if abs(now - suggestion.created_at) > self.expire:  # our clock may have been set back
             return "expired"
         if reason := self._changed(suggestion) or self._unasked(suggestion) or self._overtaken(suggestion, ours):
             return reason

@@ -95,12 +95,13 @@ class Inbox:
         return [Ready(*row) for row in rows]
 
     def ready(self, now: datetime) -> list[Ready]:
-        """Those of them that have been quiet for long enough."""
+        """Those of them that have been quiet for long enough. What seems to come, or to be typed, in the future did so
+        before our clock was set back."""
         return [
             chat
             for chat in self.waiting()
-            if now.timestamp() - chat.arrived_at >= self.debounce.total_seconds()
-            and now >= self._typing_until.get(chat.dialog_id, now)
+            if not 0 <= now.timestamp() - chat.arrived_at < self.debounce.total_seconds()
+            and not now < self._typing_until.get(chat.dialog_id, now) <= now + TYPING
         ]
 
     def turn(self, chat: Ready) -> list[int]:

@@ -48,16 +48,19 @@ class Live:
     commands: SavedMessages
     demand_fit: Callable[[], None]
     errands: Callable[[], Awaitable[None]]
+    look: float = LOOK
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
     _caught_up: set[int] = field(default_factory=set)
     _unreadable: Setbacks = field(default_factory=Setbacks)
     _reconnections: int = 0
+    _compared: float = 0.0
     _fatal: asyncio.Future[None] = field(init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises UserError when the login has ended."""
         self._fatal = asyncio.get_running_loop().create_future()
+        self._compared = self._offset()
         self._subscribe()
         self.twin.emit("started", owner=self.owner.user_id)
         tasks: list[asyncio.Future[Any]] = [
@@ -152,6 +155,8 @@ class Live:
         dialog = self.twin.archive.dialog(event.chat_id)
         if dialog is None:
             dialog = to_dialog(await event.get_chat())
+            if dialog.id != event.chat_id:  # Telethon may take a channel of the same number for it
+                return None
             self.twin.archive.save_dialogs([dialog])
         return dialog
 
@@ -179,7 +184,9 @@ class Live:
                 await asyncio.sleep(1)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):  # not `wait_for`, which before Python 3.12 may lose a cancellation
+                async with asyncio.timeout(
+                    self.look
+                ):  # not `wait_for`, which before Python 3.12 may lose a cancellation
                     await self._wake.wait()
 
     async def _deliver(self) -> None:
@@ -189,7 +196,7 @@ class Live:
 
     def _up_to_date(self, dialog_id: int) -> bool:
         """Whether this chat's history has been read since we connected; one that is not listed needs no reading."""
-        if self.client.reconnections != self._reconnections:
+        if not self.client.in_touch or self.client.reconnections != self._reconnections or self._jumped:
             return False
         return dialog_id in self._watched or not self.twin.listening.to(dialog_id)
 
@@ -205,23 +212,23 @@ class Live:
             self.demand_fit()
             if self.twin.control.paused(self.twin.now()):
                 writing.interrupt()
+                self.twin.outbox.recall()
             listed = {dialog.id for dialog in self.twin.listening.dialogs()}
             for gone in before - listed:
                 writing.outdate(gone)
                 writing.afterwards(partial(generator.forget, gone))
                 self._wake.set()
             before = listed
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self.look)
 
     async def _reconciling(self) -> None:
         """Read Saved Messages and recent history of the listed chats at the start, of a newly listed one at once, of
         all now and then."""
-        last, offset = float("-inf"), self._offset()
+        last = float("-inf")
         clock = asyncio.get_running_loop().time
         while True:
-            reconnections = self.client.reconnections
-            jumped = abs(self._offset() - offset) > JUMP
-            if jumped or clock() - last >= RECONCILE or reconnections != self._reconnections:
+            reconnections, offset = self.client.reconnections, self._offset()
+            if self._jumped or clock() - last >= RECONCILE or reconnections != self._reconnections:
                 self._watched.clear()
                 if reconnections != self._reconnections:
                     self._caught_up.clear()
@@ -230,14 +237,19 @@ class Live:
                     await self._reading(self.twin.outbox.tell_time()) and await self._reading(self.commands.catch_up())
                 ):
                     continue
-                last, self._reconnections, offset = clock(), reconnections, self._offset()
+                last, self._reconnections, self._compared = clock(), reconnections, offset
             dialogs = self.twin.listening.dialogs()
             for dialog in dialogs:
                 unread = dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None
                 if unread and not self._unreadable.waits(dialog.id, self.twin.now()):
                     await self._reconcile(dialog)
             self._watched &= {dialog.id for dialog in dialogs}
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self.look)
+
+    @property
+    def _jumped(self) -> bool:
+        """Whether our clock was set since it was compared with the server's."""
+        return abs(self._offset() - self._compared) > JUMP
 
     def _offset(self) -> float:
         """This machine's clock against one that never jumps, in seconds."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from telethon import TelegramClient, errors
+from telethon import errors
 from telethon.tl import functions, types
 
 from bot.bubbles import Bubble, Bubbles
@@ -26,7 +26,7 @@ from bot.suggestion import State, Suggestion
 from data.archive import Archive
 from data.message import Message
 from data.rhythm import Gaps
-from data.telegram import ends_login, refusal, to_message
+from data.telegram import Client, ends_login, refusal, to_message
 
 RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
@@ -48,7 +48,7 @@ TYPING_LASTS = timedelta(seconds=5)
 class Outbox:
     """The queue's way out, and its two doors."""
 
-    client: TelegramClient
+    client: Client
     live: LiveDb
     archive: Archive
     gate: Gate
@@ -62,6 +62,7 @@ class Outbox:
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
+    _recalled: int | None = field(default=None, init=False)
     _typing_in: tuple[int, int | None] | None = field(default=None, init=False)
     """The chat, and its topic."""
     _typing_since: datetime = field(default=LONG_AGO, init=False)
@@ -126,7 +127,7 @@ class Outbox:
     async def to_contact(self, bubble: Bubble) -> None:
         """The door to a contact. Every check is made again inside the transaction that marks the row `sending`."""
         with self.live.transaction():
-            marked = None if self._stopped(bubble) else self.bubbles.attempt(bubble)
+            marked = None if self._stopped(bubble) else self.bubbles.attempt(bubble, self.clocks.there())
         if marked:
             await self._send(marked)
 
@@ -144,6 +145,14 @@ class Outbox:
             self.emit("notice_failed", error=type(error).__name__)
             return False
         return True
+
+    def recall(self) -> None:
+        """Paused: a bubble that was on the wire at the last look too is broken off, and the connection with it, lest it
+        arrive when the network comes back. What became of it is settled then."""
+        flying = self.echoes.in_flight
+        if flying and flying.id == self._recalled:
+            self.client.break_off()
+        self._recalled = flying.id if flying else None
 
     async def _send(self, bubble: Bubble, again: bool = False) -> None:
         with self.echoes.awaiting(bubble):
@@ -242,7 +251,7 @@ class Outbox:
             return
         attempted = datetime.fromtimestamp(bubble.attempted_at or 0, UTC)
         suggestion = self.bubbles.suggestions.get(bubble.suggestion_id)
-        if self._reason_against(bubble, suggestion) or self.now() - attempted >= RETRY_WITHIN:
+        if self._reason_against(bubble, suggestion) or self.clocks.there() - attempted >= RETRY_WITHIN:
             await self._give_up(bubble)
         elif bubble in self.bubbles.sending():  # unless its echo came while we looked
             await self._send(bubble, again=True)
@@ -267,7 +276,7 @@ class Outbox:
         suggestion = self.bubbles.suggestions.get(bubble.suggestion_id)
         if reason := self._reason_against(bubble, suggestion):
             self.cancel(bubble.suggestion_id, reason)
-        elif suggestion and (reason := self.gate.against_auto(suggestion, self.now())):
+        elif suggestion and (reason := self.gate.against_auto(suggestion, self.clocks.there())):
             if self.bubbles.hand_back(suggestion):
                 self.emit(str(State.OFFERED), dialog=bubble.dialog_id, suggestion=suggestion.id, because=reason)
         else:

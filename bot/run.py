@@ -18,7 +18,7 @@ from bot.hearing import Hearing
 from bot.home import Home
 from bot.inbox import Inbox
 from bot.listening import Listening
-from bot.live import Live
+from bot.live import LOOK, Live
 from bot.livedb import LiveDb
 from bot.notices import Notices
 from bot.online import Clerk
@@ -50,10 +50,11 @@ async def run(
     stop: asyncio.Event,
     now: Callable[[], datetime] = utc_now,
     writing: Writing | None = None,
+    look: float = LOOK,
 ) -> None:
     """Run until `stop` is set. The caller holds the login, and `responder` speaks with `adapter`; without one nothing
-    is ever sent by itself. `writing` is the model's worker, where others use it too. Raises UserError when nobody is
-    logged in, or the adapter becomes stale."""
+    is ever sent by itself. `writing` is the model's worker, where others use it too; `look` is the seconds between two
+    looks at the rows. Raises UserError when nobody is logged in, or the adapter becomes stale."""
     live = LiveDb(home.live)
     try:
         async with connect(login, updates=True) as client:
@@ -103,7 +104,7 @@ async def run(
             with Desk.at(settings, home) as desk:
                 clerk = Clerk(desk, client, stop)
                 clerk.errands.clear()
-                await Live(client, twin, owner, pace, commands, fit, clerk.step).run(stop)
+                await Live(client, twin, owner, pace, commands, fit, clerk.step, look).run(stop)
                 await clerk.leave()
     finally:
         live.close()

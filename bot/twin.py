@@ -115,17 +115,20 @@ class Twin:
         for suggestion in self.suggestions.in_state(*OPEN):
             if self.inbox.overtakes(suggestion) or not self.listening.to(suggestion.dialog_id):
                 self.hearing.end(suggestion, State.SUPERSEDED)
-            elif now - suggestion.created_at > self.expire:
+            elif abs(now - suggestion.created_at) > self.expire:  # our clock may have been set back
                 self.hearing.end(suggestion, State.EXPIRED)
 
     async def answer(self, chat: Ready) -> None:
         """Write one reply, unless a rule or somebody is against it."""
+        asked = self.archive.message(chat.dialog_id, chat.upto_id)
         if not self.listening.to(chat.dialog_id):
             self._settle(chat, Outcome.OFF)
-        elif self.now().timestamp() - chat.arrived_at > self.expire.total_seconds():
+        elif abs(self.now().timestamp() - chat.arrived_at) > self.expire.total_seconds():
             self._settle(chat, Outcome.EXPIRED)
-        elif self.archive.message(chat.dialog_id, chat.upto_id) is None:
+        elif asked is None:
             return  # a crash came between noting and keeping it: the next reading of the chat brings it
+        elif self.outbox.clocks.age(asked.sent_at) > self.expire:
+            self._settle(chat, Outcome.EXPIRED)
         elif (context := self._context(chat)) is None or any(
             message.mine and not message.by_twin for message in context.later
         ):
@@ -244,7 +247,7 @@ class Twin:
         return (
             self.caution.against(context.history, context.burst, automatic, self.outbox.clocks.age)
             or self.outbox.gate.stranger(dialog_id)
-            or self.policy.against_auto(dialog_id, self.now())
+            or self.policy.against_auto(dialog_id, self.outbox.clocks.there())
         )
 
     async def _tell_loop(self, dialog_id: int, why: str) -> None:

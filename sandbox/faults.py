@@ -54,6 +54,7 @@ class Faults:
     _update_delay: float = 0.0
     _shuffle: int = 0
     _lost: int = 0
+    _twice: int = 0
     _waiting: list[Callable[[], None]] = field(default_factory=list)
 
     def flood(self, request: str, seconds: int, times: int = 1) -> None:
@@ -108,12 +109,16 @@ class Faults:
         """Never push the next `count` updates: the client must notice the gap by itself."""
         self._lost = count
 
+    def repeat_updates(self, count: int) -> None:
+        """Push each of the next `count` updates twice."""
+        self._twice = count
+
     def clear(self) -> None:
         """Plan nothing any more. Held requests stay held until released."""
         self._before.clear()
         self._after.clear()
         self.latency = self._update_delay = 0.0
-        self._shuffle = self._lost = self.unproved_exchanges = 0
+        self._shuffle = self._lost = self._twice = self.unproved_exchanges = 0
 
     async def before(self, name: str) -> None:
         """Called before a request is executed. Raises Refusal or Dropped."""
@@ -138,6 +143,10 @@ class Faults:
                     late()
         elif self._update_delay:
             asyncio.get_running_loop().call_later(self._update_delay, send)
+        elif self._twice:
+            self._twice -= 1
+            send()
+            send()
         else:
             send()
 

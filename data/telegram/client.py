@@ -2,19 +2,23 @@
 
 import asyncio
 import logging
+import socket
+import struct
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from telethon import TelegramClient
+from telethon import TelegramClient, utils
 from telethon.crypto import rsa
 from telethon.errors import SecurityError
-from telethon.network import MTProtoPlainSender
+from telethon.network import MTProtoPlainSender, MTProtoSender
 from telethon.network.authenticator import do_authentication
 from telethon.network.connection import ConnectionTcpFull
 from telethon.sessions import SQLiteSession
+from telethon.tl import functions, types
 
 from data.telegram.failure import readable_errors
 
@@ -78,11 +82,67 @@ async def _exchanged(sender: MTProtoPlainSender) -> int:
     raise ConnectionError("auth_key generation failed")  # Telethon's own word for it, which has its sentence
 
 
+_OF_THE_MOMENT = (functions.messages.SendMessageRequest, functions.messages.SetTypingRequest)
+
+
+class _Sender(MTProtoSender):
+    """Telethon's sender, which forgets what it was to say in a chat when its connection is lost. Telethon itself would
+    say it over the next one, minutes later perhaps, whatever was written or switched off meanwhile; here whoever wanted
+    it said is told, by a ConnectionError, and decides anew."""
+
+    def send(self, request: Any, ordered: bool = False) -> Any:
+        if isinstance(request, _OF_THE_MOMENT) and not self._transport_connected():
+            raise ConnectionError("there is no connection")
+        return super().send(request, ordered)
+
+    def _start_reconnect(self, error: Exception | None) -> None:
+        super()._start_reconnect(error)
+        waiting = self._send_queue._deque
+        for state in [*self._pending_state.values(), *waiting]:
+            if isinstance(state.request, _OF_THE_MOMENT):
+                self._pending_state.pop(state.msg_id, None)
+                if state in waiting:
+                    waiting.remove(state)
+                if not state.future.done():
+                    state.future.set_exception(ConnectionError("the connection was lost"))
+
+
 class Client(TelegramClient):
     """Telethon's client, which also counts how often it had to connect anew: updates may be missing since then, and
-    Telethon itself does not ask for them."""
+    Telethon itself does not ask for them. And it knows a person from a group or a channel of the same number."""
 
     reconnections = 0
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._sender.__class__ = _Sender  # Telethon has no way to be given another one
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return bool(self._sender._transport_connected())
+
+    def break_off(self) -> None:
+        """End the connection at once: what has not left this machine never will. Telethon makes a new one by itself."""
+        if self.in_touch and (writer := self._sender._connection._writer):
+            at_once = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+            writer.transport.abort()
+
+    async def get_input_entity(self, peer: Any) -> Any:
+        """Exactly this chat, by its id in a list of dialogs. Telethon keeps those it has just heard of under their bare
+        numbers, which a person, a group and a channel may share, and would give any of them. Raises ValueError."""
+        if isinstance(peer, int):
+            number, kind = utils.resolve_id(peer)
+            peer = kind(number)
+        if not isinstance(peer, types.PeerUser | types.PeerChat | types.PeerChannel):
+            return await super().get_input_entity(peer)
+        with suppress(ValueError):
+            return self.session.get_input_entity(peer)
+        found = await super().get_input_entity(peer)
+        if utils.get_peer_id(found) != utils.get_peer_id(peer):
+            raise ValueError("another chat has the same number, and this one was not seen yet")
+        return found
 
     async def _handle_auto_reconnect(self) -> None:
         await super()._handle_auto_reconnect()

@@ -1,0 +1,62 @@
+"""A bubble that is on the wire when the network goes away does not arrive later as if nothing had happened since."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.live.house import House, house, mould
+from bench.live.street import FIRST, OWNER
+from bench.live.wire import Wire
+from bot.control import Control
+
+
+async def meanwhile(here: House, what: str) -> None:
+    """What changes everything while nobody is connected."""
+    if what == "paused":
+        Control(here.rows).pause()
+    else:
+        await here.sandbox.say(OWNER, FIRST, "it's me")
+
+
+def sending(here: House) -> bool:
+    """Whether a bubble is on the wire."""
+    return here.rows.db.execute("SELECT 1 FROM outbox WHERE state = 'sending'").fetchone() is not None
+
+
+@pytest.mark.parametrize("what", ["paused", "the owner answers"])
+async def test_what_was_not_carried_out_when_the_connection_was_lost_is_decided_anew(tmp_path: Path, what: str) -> None:
+    async with house(await mould(tmp_path / "mould"), tmp_path / "house") as here, here.at_work():
+        on_its_way = here.sandbox.faults.hold("SendMessage")
+        await here.sandbox.say(FIRST, OWNER, "are you there")
+        await on_its_way.reached.wait()
+        await here.sandbox.stop()
+        await meanwhile(here, what)
+        await here.sandbox.start()
+        assert await here.until(lambda: here.counts["unknown"] > 0)
+    assert here.delivered() == []
+
+
+async def test_a_pause_calls_back_what_lies_in_a_dead_network(tmp_path: Path) -> None:
+    async with (
+        house(
+            await mould(tmp_path / "mould"),
+            tmp_path / "house",
+        ) as here,
+        Wire(here.sandbox.address) as wire,
+    ):
+        here.wire = wire.address
+
+        def cut(event: str, **_: Any) -> None:
+            if event == "approved":
+                wire.cut()
+
+        here.hear = cut
+        async with here.at_work():
+            await here.sandbox.say(FIRST, OWNER, "are you there")
+            assert await here.until(lambda: sending(here))
+            Control(here.rows).pause()
+            assert await here.until(lambda: here.counts["answer_lost"] > 0)
+            wire.mend()
+            assert await here.until(lambda: here.counts["unknown"] > 0)
+    assert here.delivered() == []
