@@ -1,8 +1,7 @@
 """Check 1: a rule-based state machine (Hypothesis) over the real live client and its server.
 
 A run is 50 steps of whatever chats, owners, networks and processes do to a twin; what must be true is held against what
-the server delivered, the chat that each text was made for, and the rows (`truth`). Waiting costs nothing (`haste`), so a
-run takes a second.
+the server delivered, the chat that each text was made for, and the rows (`truth`). Waiting costs nothing (`haste`).
 """
 
 import asyncio

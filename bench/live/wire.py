@@ -1,5 +1,5 @@
-"""The wire between a client and a server, which can be cut: what is sent meanwhile lies in it until it is mended, as with
-a phone in a tunnel. What its sender has taken back by then, by breaking the connection off, never arrives.
+"""The wire between a client and a server, which can be cut: what is sent meanwhile lies in it until it is mended, as
+with a phone in a tunnel. What its sender has taken back by then, by breaking the connection off, never arrives.
 """
 
 import asyncio
