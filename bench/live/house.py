@@ -191,7 +191,9 @@ class House:
         with closing(Archive(self.home.archive)) as archive:
             responder = Responder(archive, self.recording, sure, GUARD, Shape(), self.home.key(), candidates=1)
             adapter, now = recorded_adapter(), self.clock.now
-            await run(self.home, self.settings, self.login, responder, adapter, self.emit, self._stop, now, look=self.look)
+            await run(
+                self.home, self.settings, self.login, responder, adapter, self.emit, self._stop, now, look=self.look
+            )
 
     async def stop(self) -> None:
         """Let it end, and raise what ended it."""
