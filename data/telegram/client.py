@@ -82,7 +82,9 @@ async def _exchanged(sender: MTProtoPlainSender) -> int:
     raise ConnectionError("auth_key generation failed")  # Telethon's own word for it, which has its sentence
 
 
-_OF_THE_MOMENT = (functions.messages.SendMessageRequest, functions.messages.SetTypingRequest)
+def _of_the_moment(request: Any) -> bool:
+    """Whether it says something in a chat: Telegram wants a random number with it."""
+    return hasattr(request, "random_id") or isinstance(request, functions.messages.SetTypingRequest)
 
 
 class _Sender(MTProtoSender):
@@ -91,7 +93,7 @@ class _Sender(MTProtoSender):
     it said is told, by a ConnectionError, and decides anew."""
 
     def send(self, request: Any, ordered: bool = False) -> Any:
-        if isinstance(request, _OF_THE_MOMENT) and not self._transport_connected():
+        if _of_the_moment(request) and not self._transport_connected():
             raise ConnectionError("there is no connection")
         return super().send(request, ordered)
 
@@ -99,7 +101,7 @@ class _Sender(MTProtoSender):
         super()._start_reconnect(error)
         waiting = self._send_queue._deque
         for state in [*self._pending_state.values(), *waiting]:
-            if isinstance(state.request, _OF_THE_MOMENT):
+            if _of_the_moment(state.request):
                 self._pending_state.pop(state.msg_id, None)
                 if state in waiting:
                     waiting.remove(state)
