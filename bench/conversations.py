@@ -60,21 +60,31 @@ def lognormal(count: int, vocabulary: int, seed: int = 1) -> list[Conversation]:
 
 def corpus(tokenizer: Any, count: int, seed: int = 1) -> list[Conversation]:
     """A random choice of the train windows that `build` makes of the demo's owner. Needs the extra `demo`."""
-    from data import dataset, samples
-    from data.archive import Archive
-    from data.samples import Shape
+    from data import samples
 
     with tempfile.TemporaryDirectory() as folder:
-        archive = Archive(Path(folder) / "archive.db")
-        _fill(archive)
-        dataset.build(archive, bytes(32), Path(folder) / "dataset", Shape(), NOW)
-        windows = list(Encoder(tokenizer).samples(samples.each(Path(folder) / "dataset", "train"), CONTEXT_TOKENS))
-        archive.close()
+        dataset = build(Path(folder), 2400)
+        windows = list(Encoder(tokenizer).samples(samples.each(dataset, "train"), CONTEXT_TOKENS))
     chosen = random.Random(seed).sample([w for w in windows if len(w.ids) <= LONGEST], count)
     return [Conversation(window.ids, window.kinds) for window in chosen]
 
 
-def _fill(archive: Any) -> None:
+def build(folder: Path, window: int, chats: int | None = None) -> Path:
+    """The dataset of the demo's owner in windows of so many characters, in a new folder inside of this one; of the
+    owner's first `chats` alone, or of all. Needs the extra `demo`."""
+    from data import dataset
+    from data.archive import Archive
+    from data.samples import Shape
+
+    place = Path(tempfile.mkdtemp(dir=folder))
+    archive = Archive(place / "archive.db")
+    _fill(archive, chats)
+    dataset.build(archive, bytes(32), place / "dataset", Shape(window), NOW)
+    archive.close()
+    return place / "dataset"
+
+
+def _fill(archive: Any, chats: int | None) -> None:
     from data.consent import Ledger
     from data.message import Dialog, Message
     from data.message import Kind as DialogKind
@@ -84,6 +94,7 @@ def _fill(archive: Any) -> None:
     dialogs: dict[str, list[Any]] = {}
     for conversation in conversations_of(OWNER_UUID):
         dialogs.setdefault(conversation.partner, []).extend(conversation.messages)
+    dialogs = dict(list(dialogs.items())[:chats])
     archive.save_dialogs([Dialog(n, DialogKind.PRIVATE, f"chat {n}") for n in range(1, len(dialogs) + 1)])
     for number, lines in enumerate(dialogs.values(), 1):
         Ledger(archive).grant(number, Scope.CHAT, "bench", "bench", NOW)

@@ -43,7 +43,7 @@ class Trainer:
     rank: int = RANK
 
 
-def prepare(causal: Any, trainer: Trainer) -> LanguageModel:
+def prepare(causal: Any, trainer: Trainer, seed: int = 1) -> LanguageModel:
     """The network with the trainer's LoRA on, in training mode."""
     from peft import LoraConfig, get_peft_model
 
@@ -52,7 +52,7 @@ def prepare(causal: Any, trainer: Trainer) -> LanguageModel:
     causal.requires_grad_(False)
     config = LoraConfig(r=trainer.rank, lora_alpha=2 * trainer.rank, target_modules=list(trainer.targets))
     with torch.random.fork_rng(devices=[]), peft_warnings():
-        torch.manual_seed(1)
+        torch.manual_seed(seed)
         adapted = get_peft_model(causal, config)
     if trainer.checkpointing:
         causal.activation_checkpointing_enable({"use_reentrant": False})
