@@ -1,4 +1,4 @@
-"""The kill switch, from the command line, from Saved Messages, by a signal and by a file.
+"""The kill switch, from the command line, from Saved Messages, from the owner's bot, by a signal and by a file.
 
 It lies in `live.db`, or is the file `PAUSE` beside it, so it works from any process, stops a running client within its
 next look (a tenth of a second), and survives a restart.
@@ -68,56 +68,33 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedMessages:
-    """Commands the owner types into Saved Messages: `.twin status`, `.twin pause`, `.twin pause 2h`, `.twin resume`,
-    `.twin mode CHAT ask`, `.twin log`.
+class Orders:
+    """What the owner may order, and what is answered: the same in Saved Messages and in the chat with their own bot."""
 
-    The message is edited in place with the answer. The caller has made sure that it is outgoing and in Saved Messages;
-    a forwarded text is somebody else's and is never obeyed.
-    """
-
-    client: "TelegramClient"
     control: Control
     about: "Answers"
     clocks: Clocks
 
-    async def __call__(self, message: Any) -> None:
-        """Obey one message that has just been typed; anything but a command is left alone. A pause is obeyed whatever
-        the clocks say: this machine's may run ahead of the server's."""
-        words = _words(message)
-        if words is not None and (words[:1] == ["pause"] or not self._late(message)):
-            await self._obey(message, words)
+    def late(self, at: datetime) -> bool:
+        """Whether an order of this time, by the server's clock, is too old to count."""
+        return self.clocks.age(at) > LATE
 
-    async def catch_up(self) -> None:
-        """Obey what was typed while we were not connected. A pause counts however old it is, unless a resume came after
-        it, here or on any other surface."""
-        messages = [message async for message in self.client.iter_messages("me", limit=AWAY)][::-1]
-        typed = [(message, words) for message in messages if (words := _words(message)) is not None]
-        for index, (message, words) in enumerate(typed):
-            if words[:1] == ["pause"]:
-                ignored = self.clocks.here(message.date) + SECOND <= self.control.resumed_at
-                ignored = ignored or any(later[:1] == ["resume"] for _, later in typed[index + 1 :])
-            else:
-                ignored = self._late(message)
-            if not ignored:
-                await self._obey(message, words)
+    def lifted(self, at: datetime) -> bool:
+        """Whether a pause ordered then has been lifted since."""
+        return self.clocks.here(at) + SECOND <= self.control.resumed_at
 
-    def _late(self, message: Any) -> bool:
-        return bool(self.clocks.age(message.date) > LATE)
+    def obey(self, number: int, words: list[str], at: datetime) -> str | None:
+        """Do it, and say so; None when the message of this number was obeyed before."""
+        with self.control.obeying(number) as fresh:
+            return self._answer(words, self.clocks.here(at)) if fresh else None
 
-    async def _obey(self, message: Any, words: list[str]) -> None:
-        with self.control.obeying(message.id) as fresh:
-            answer = self._answer(words, self.clocks.here(message.date)) if fresh else None
-        if answer:
-            await self.client.edit_message(message, answer)
-
-    def _answer(self, words: list[str], typed_at: datetime) -> str:
+    def _answer(self, words: list[str], ordered_at: datetime) -> str:
         match words:
             case ["pause"]:
                 self.control.pause()
                 return "Twin paused."
             case ["pause", span] if (length := _span(span)) is not None:
-                self.control.pause(typed_at + length)
+                self.control.pause(ordered_at + length)
                 return f"Twin paused for {span}."
             case ["resume"]:
                 self.control.resume(self.clocks.now())
@@ -129,6 +106,44 @@ class SavedMessages:
             case ["log"]:
                 return self.about.log()
         return "Twin knows: status, pause, pause 2h, resume, mode CHAT off|draft|ask|auto, log."
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMessages:
+    """Commands the owner types into Saved Messages: `.twin status`, `.twin pause`, `.twin pause 2h`, `.twin resume`,
+    `.twin mode CHAT ask`, `.twin log`.
+
+    The message is edited in place with the answer. The caller has made sure that it is outgoing and in Saved Messages;
+    a forwarded text is somebody else's and is never obeyed.
+    """
+
+    client: "TelegramClient"
+    orders: Orders
+
+    async def __call__(self, message: Any) -> None:
+        """Obey one message that has just been typed; anything but a command is left alone. A pause is obeyed whatever
+        the clocks say: this machine's may run ahead of the server's."""
+        words = _words(message)
+        if words is not None and (words[:1] == ["pause"] or not self.orders.late(message.date)):
+            await self._obey(message, words)
+
+    async def catch_up(self) -> None:
+        """Obey what was typed while we were not connected. A pause counts however old it is, unless a resume came after
+        it, here or on any other surface."""
+        messages = [message async for message in self.client.iter_messages("me", limit=AWAY)][::-1]
+        typed = [(message, words) for message in messages if (words := _words(message)) is not None]
+        for index, (message, words) in enumerate(typed):
+            if words[:1] == ["pause"]:
+                ignored = self.orders.lifted(message.date)
+                ignored = ignored or any(later[:1] == ["resume"] for _, later in typed[index + 1 :])
+            else:
+                ignored = self.orders.late(message.date)
+            if not ignored:
+                await self._obey(message, words)
+
+    async def _obey(self, message: Any, words: list[str]) -> None:
+        if answer := self.orders.obey(message.id, words, message.date):
+            await self.client.edit_message(message, answer)
 
 
 def _words(message: Any) -> list[str] | None:

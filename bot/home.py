@@ -26,6 +26,7 @@ LOCKS = ("login.lock", "train.lock")
 FILES = (
     "account.session*",
     "login.session*",
+    "companion.session*",
     "archive.db*",
     "live.db*",
     "surrogates.key*",
@@ -77,6 +78,11 @@ class Home:
     def session(self) -> Path:
         """Telethon's login file: whoever holds it is logged in."""
         return self.path / "account.session"
+
+    @property
+    def companion(self) -> Path:
+        """The companion bot's login file."""
+        return self.path / "companion.session"
 
     @property
     def archive(self) -> Path:

@@ -61,6 +61,14 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "CREATE TABLE guesses (id INTEGER PRIMARY KEY, dialog_id INTEGER NOT NULL, player TEXT NOT NULL,"
         " correct INTEGER NOT NULL, adapter TEXT NOT NULL, made_at REAL NOT NULL)",
     ),
+    (
+        "cards",
+        """
+        CREATE TABLE cards (suggestion_id INTEGER PRIMARY KEY, random_id INTEGER NOT NULL, message_id INTEGER,
+                            shown TEXT NOT NULL DEFAULT '', closed INTEGER NOT NULL DEFAULT 0, edit_until REAL);
+        CREATE INDEX cards_open ON cards (closed);
+        """,
+    ),
 )
 
 
@@ -78,8 +86,13 @@ class LiveDb(Store):
             self.db.execute("UPDATE suggestions SET answers = '{}' WHERE dialog_id = ?", (dialog_id,))
 
     def forget(self, dialog_id: int) -> dict[str, int]:
-        """Remove every row of a dialog; returns how many of each kind."""
+        """Remove every row of a dialog; returns how many of each kind. A card is an id without words; its row stays
+        until the companion has emptied the message."""
         with self.transaction():
+            self.db.execute(
+                "UPDATE cards SET closed = 0 WHERE suggestion_id IN (SELECT id FROM suggestions WHERE dialog_id = ?)",
+                (dialog_id,),
+            )
             removed = {
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
                 for table in ("outbox", "suggestions", "inbox", "policy", "watched", "notices", "guesses")

@@ -15,8 +15,8 @@ from data.archive import Archive
 
 RETRY = 5.0
 """Seconds until a notice that could not be told is tried again."""
-ToOwner = Callable[[str, int], Awaitable[bool]]
-"""The outbox's door to the owner: text and `random_id`; whether it arrived."""
+ToOwner = Callable[[str, int], Awaitable[int | None]]
+"""The outbox's door to the owner: text and `random_id`; None when it did not arrive."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,8 @@ class Notices:
         ).fetchall():
             dialog = self.archive.dialog(dialog_id)
             who = dialog.title if dialog else "one of your chats"
-            if not await to_owner(f"A message from {who} needs you now. Your twin does not answer it.", random_id):
+            told = await to_owner(f"A message from {who} needs you now. Your twin does not answer it.", random_id)
+            if told is None:
                 await asyncio.sleep(RETRY)
                 return
             self.live.db.execute(

@@ -1,5 +1,5 @@
 """The one sender. Nothing else in the project calls Telegram's send, and this has two doors only: `to_contact` with
-all checks, and `to_owner`, which reaches Saved Messages alone and works while paused.
+all checks, and `to_owner`, which reaches Saved Messages or the owner's own bot chat alone and works while paused.
 
 Each bubble is a row with its own `random_id`, committed as `sending` in the transaction that makes the checks and
 before the socket is touched. Telegram refuses a `random_id` it has seen, so a bubble is delivered at most once however
@@ -17,6 +17,7 @@ from typing import Any
 from telethon import errors
 from telethon.tl import functions, types
 
+from bot.botchat import BotChat
 from bot.bubbles import Bubble, Bubbles
 from bot.clocks import Clocks
 from bot.echoes import NEAR, Echoes, Emit
@@ -32,6 +33,8 @@ RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
 SPAMMER = timedelta(days=1)
 """How long nothing is sent by itself after Telegram called the account a spammer."""
+TELL_WITHIN = 20.0
+"""Seconds that a word to the owner may take, before it is tried elsewhere or later."""
 REST = timedelta(seconds=2)
 """Between two looks for a message whose answer was lost."""
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
@@ -58,6 +61,8 @@ class Outbox:
     rng: random.Random = field(default_factory=random.SystemRandom)
     gaps: Gaps | None = None
     """The owner's rhythm, if there is one."""
+    bot: BotChat | None = field(default=None, init=False)
+    """The owner's chat with their own bot, while it can be reached."""
     bubbles: Bubbles = field(init=False)
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
@@ -131,20 +136,39 @@ class Outbox:
         if marked:
             await self._send(marked)
 
-    async def to_owner(self, text: str, random_id: int | None = None) -> bool:
-        """The door to the owner: Saved Messages, nowhere else. Best effort: whether it arrived; never raises for the
-        network. With the same `random_id` it arrives once, however often it is tried."""
+    async def to_owner(
+        self, text: str, random_id: int | None = None, *, buttons: Any = None, saved: bool = False
+    ) -> int | None:
+        """The door to the owner: the chat with their own bot, if there is one and it can be reached, as only that one
+        rings; else Saved Messages, and nowhere else. What has `buttons` goes to the bot's chat alone, what is `saved`
+        never there. Best effort: the message's id, 0 if it had arrived before, None if it did not; never raises for the
+        network. With the same `random_id` it arrives once in a place, however often it is tried."""
+        number, chat = random_id or self.rng.getrandbits(63) or 1, self.bot
+        if chat and not saved and self.now() >= chat.not_before:
+            chat.error, arrived = await self._say(chat.client, chat.owner, text, number, buttons)
+            if isinstance(chat.error, errors.FloodError):
+                chat.not_before = self.now() + timedelta(seconds=getattr(chat.error, "seconds", 60))
+            if arrived is not None:
+                return arrived
+        if buttons:
+            return None
+        _, arrived = await self._say(self.client, types.InputPeerSelf(), text, number)
+        return arrived
+
+    async def _say(
+        self, client: TelegramClient, owner: Any, text: str, number: int, buttons: Any = None
+    ) -> tuple[Exception | None, int | None]:
         request = functions.messages.SendMessageRequest(
-            types.InputPeerSelf(), text, random_id=random_id or self.rng.getrandbits(63) or 1, no_webpage=True
+            owner, text, random_id=number, no_webpage=True, reply_markup=buttons
         )
         try:
-            await self.client(request)
+            async with asyncio.timeout(TELL_WITHIN):
+                return None, _message_id(await client(request), number)
         except errors.RandomIdDuplicateError:
-            return True
+            return None, 0
         except (*LOST, errors.RPCError) as error:
             self.emit("notice_failed", error=type(error).__name__)
-            return False
-        return True
+            return error, None
 
     def recall(self) -> None:
         """Paused: a bubble that was on the wire at the last look too is broken off, and the connection with it, lest it

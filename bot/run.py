@@ -1,16 +1,21 @@
 """`doppelgram run`: put the live client together from the settings, and keep it running until it is stopped."""
 
 import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot import chosen
+from bot import agreement, chosen
 from bot.answers import Answers
+from bot.cards import Cards
 from bot.caution import Caution
-from bot.control import Control, SavedMessages
+from bot.companion import Companion
+from bot.control import Control, Orders, SavedMessages
 from bot.desk import Desk
+from bot.digest import Digest
 from bot.drafts import Drafts
 from bot.echoes import Emit
 from bot.gate import Gate
@@ -18,20 +23,22 @@ from bot.hearing import Hearing
 from bot.home import Home
 from bot.inbox import Inbox
 from bot.listening import Listening
-from bot.live import LOOK, Live
+from bot.live import LOOK, Live, end
 from bot.livedb import LiveDb
 from bot.notices import Notices
 from bot.online import Clerk
 from bot.outbox import Outbox
 from bot.policy import Policy
 from bot.respond import Responder
+from bot.review import Review
 from bot.settings import Settings
 from bot.suggestion import Suggestions
+from bot.taps import Taps
 from bot.twin import Twin
 from bot.writing import Writing
 from data.pull import Pace
 from data.rhythm import Gaps
-from data.telegram import Login, connect, owner_of
+from data.telegram import Login, Owner, connect, owner_of
 from training.adapter import Adapter
 
 
@@ -98,13 +105,30 @@ async def run(
                 ),
                 seed=settings.train.seed,
             )
-            commands = SavedMessages(client, control, Answers(twin), outbox.clocks)
+            orders = Orders(control, Answers(twin), outbox.clocks)
+            commands = SavedMessages(client, orders)
             pace = Pace(settings.pull.requests_per_second)
             fit = partial(chosen.demand_fit, adapter, archive)
             with Desk.at(settings, home) as desk:
                 clerk = Clerk(desk, client, stop)
                 clerk.errands.clear()
-                await Live(client, twin, owner, pace, commands, fit, clerk.step, look).run(stop)
+                beside = [asyncio.ensure_future(each) for each in _beside(desk, login, owner, twin, orders)]
+                try:
+                    await Live(client, twin, owner, pace, commands, fit, clerk.step, look).run(stop)
+                finally:
+                    await end(beside)
                 await clerk.leave()
     finally:
         live.close()
+
+
+def _beside(desk: Desk, login: Login, owner: Owner, twin: Twin, orders: Orders) -> Iterator[Coroutine[Any, Any, None]]:
+    """What runs beside the live client, if the owner has agreed to it, and never stops it."""
+    token, at = desk.settings.companion.token, desk.settings.live.digest
+    if token and agreement.given(desk, agreement.COMPANION):
+        review = Review(twin.archive, twin.suggestions, twin.inbox, twin.now, "bot")
+        taps = Taps(review, Cards(twin.outbox.live), twin.control, twin.emit)
+        session = replace(login, session=desk.home.companion)
+        yield Companion(session, token.get_secret_value(), owner.user_id, twin.outbox, taps, orders).run()
+    if at and agreement.given(desk, agreement.DIGEST):
+        yield Digest(time.fromisoformat(at), twin.outbox.live, twin.outbox, twin.policy, twin.control).run()

@@ -6,6 +6,7 @@ typo cannot silently switch a safeguard off.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from datetime import time
 from pathlib import Path
@@ -132,6 +133,17 @@ class LiveSettings(Group):
     expire_minutes: float = Field(180.0, gt=0, description="a suggestion older than this is dropped")
     auto_days: float = Field(7.0, gt=0, description="auto falls back to ask after this unless renewed")
     bubble_seconds: float = Field(1.5, ge=0, description="typing time before a message, at the least")
+    digest: str = Field("", description="once a day at this time, such as 21:00, counts of the day in Saved Messages")
+
+    @field_validator("digest")
+    @classmethod
+    def _a_time(cls, text: str) -> str:
+        try:
+            if text and time.fromisoformat(text).tzinfo:
+                raise ValueError
+        except ValueError:
+            raise ValueError("write it as 21:00") from None
+        return text
 
     @field_validator("quiet_hours")
     @classmethod
@@ -153,6 +165,21 @@ class WebSettings(Group):
         description="where the page listens; anything else than this lets others read your chats on the way",
     )
     port: int = Field(8760, ge=0, le=65535, description="its port; 0: any that is free")
+
+
+class CompanionSettings(Group):
+    """The owner's own bot, which shows what waits and takes decisions by buttons. Off without a token."""
+
+    token: SecretStr | None = Field(
+        None, description="of a bot of yours, from @BotFather: cards to decide on; a secret"
+    )
+
+    @field_validator("token")
+    @classmethod
+    def _a_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token and not re.fullmatch(r"[1-9]\d{0,17}:[\w-]{20,}", token.get_secret_value()):
+            raise ValueError("not a bot token; @BotFather gives one, such as 123456789:AAF...")
+        return token
 
 
 class Settings(BaseSettings):
@@ -177,6 +204,7 @@ class Settings(BaseSettings):
     train: TrainSettings = TrainSettings()
     live: LiveSettings = LiveSettings()
     web: WebSettings = WebSettings()
+    companion: CompanionSettings = CompanionSettings()
 
     @classmethod
     def settings_customise_sources(

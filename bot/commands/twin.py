@@ -115,7 +115,7 @@ def run(
     from bot.desk import Desk
 
     with Desk.open() as desk:
-        agreement.ask_once(desk, yes)
+        agreement.ask_once(desk, yes, *agreement.LIVE)
         account.login_of(desk.settings, desk.home.session)
         if not account.is_logged_in(desk):
             raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)

@@ -5,7 +5,7 @@ import logging
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,11 +152,18 @@ class Client(TelegramClient):
 
 
 @asynccontextmanager
-async def connect(login: Login, *, updates: bool = False, patient: bool | None = None) -> AsyncIterator[Client]:
+async def connect(
+    login: Login,
+    *,
+    updates: bool = False,
+    patient: bool | None = None,
+    prepare: Callable[["Client"], None] | None = None,
+) -> AsyncIterator[Client]:
     """A connected client; disconnected at the end. Logged in or not: ask `owner_of`. Raises UserError.
 
     `updates` makes it a live client, which also catches up on what happened while it was away. `patient` is whether it
-    tries for ever to connect, as a live client does if nothing else is said.
+    tries for ever to connect, as a live client does if nothing else is said. `prepare` is called before it connects:
+    only what listens by then hears what it missed while it was away.
     """
     login.session.touch(mode=0o600, exist_ok=True)  # SQLite would create it readable by everybody
     logging.getLogger("telethon").setLevel(logging.CRITICAL)  # its lower levels may quote what was received
@@ -180,6 +187,8 @@ async def connect(login: Login, *, updates: bool = False, patient: bool | None =
         timeout=10,
         device_model="doppelgram",
     )
+    if prepare:
+        prepare(client)
     try:
         with readable_errors():
             await client.connect()

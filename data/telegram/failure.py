@@ -35,6 +35,12 @@ def explain(error: BaseException) -> UserError | None:
                 "Copy both from https://my.telegram.org into .env as DOPPELGRAM_API_ID and DOPPELGRAM_API_HASH.",
                 ExitCode.CONFIGURATION,
             )
+        case errors.AccessTokenInvalidError() | errors.AccessTokenExpiredError():
+            return UserError(
+                "Telegram does not accept this bot token: it is wrong, or was revoked.",
+                "Get it from @BotFather (/mybots, API Token) and set DOPPELGRAM_COMPANION__TOKEN.",
+                ExitCode.CONFIGURATION,
+            )
         case errors.AuthKeyUnregisteredError() | errors.SessionRevokedError() | errors.UserDeactivatedError():
             return UserError(
                 "This login has ended on Telegram's side.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN
