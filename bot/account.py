@@ -1,8 +1,9 @@
 """The owner's login as the verbs use it: which server, which account, and whose archive this is."""
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -117,11 +118,23 @@ async def end(desk: Desk) -> dict[str, Any]:
     except UserError as error:
         if error.code is not ExitCode.NOT_LOGGED_IN:
             raise
+        await end_companion(desk)
     desk.home.session.unlink(missing_ok=True)
     return {}
 
 
 async def leave(desk: Desk, client: Client) -> None:
-    """End the login on the server, then remove its file."""
+    """End the login on the server, then remove its file; the companion bot's goes with it."""
+    await end_companion(desk)
     await telegram.log_out(client)
     desk.home.session.unlink(missing_ok=True)
+
+
+async def end_companion(desk: Desk) -> None:
+    """End the companion bot's login, on the server too if that can be reached: its token makes another one anyway."""
+    if not desk.home.companion.exists():
+        return
+    with suppress(UserError, sqlite3.Error):
+        async with telegram.connect(login_of(desk.settings, desk.home.companion)) as client:
+            await telegram.log_out(client)
+    desk.home.companion.unlink(missing_ok=True)

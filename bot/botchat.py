@@ -4,13 +4,9 @@ the bot stands, noted so that `status` and `doctor` can tell."""
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bot.livedb import LiveDb
-
-if TYPE_CHECKING:  # `status` must not wait for Telethon
-    from telethon import TelegramClient
-
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -20,7 +16,7 @@ class BotChat:
     """A way to the owner. `error` is how the last try to say something ended, `not_before` when Telegram wants the next
     one."""
 
-    client: "TelegramClient"
+    client: Any
     owner: Any
     error: Exception | None = None
     not_before: datetime = LONG_AGO

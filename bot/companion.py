@@ -6,31 +6,29 @@ long as it likes: the twin goes on without it, and the cards are brought up to d
 """
 
 import asyncio
-import random
 import sqlite3
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from telethon import Button, TelegramClient, errors, events
+from telethon import Button, errors, events
 from telethon.tl import functions, types
 
 from bot import face
 from bot.botchat import BotChat, Standing, note
-from bot.cards import Cards, Placed
 from bot.control import Orders
 from bot.face import Act, Tap
 from bot.live import PASSING, end
 from bot.outbox import Outbox
-from bot.suggestion import State, Suggestion
+from bot.shelf import Shelf
+from bot.suggestion import Suggestion
 from bot.taps import Taps
 from data.errors import ExitCode, UserError
 from data.telegram import Client, Login, connect, ends_login, explain
 
 LOOK = 0.2
 """Seconds between two looks at the rows."""
-SPACE = 0.5
-"""Seconds between two new cards: Telegram wants about one message a second in a chat."""
 FIRST, LONGEST = 1.0, 60.0
 """Seconds until the next try to connect; each waits twice as long as the one before."""
 UNREACHED = 30.0
@@ -55,17 +53,15 @@ class Companion:
     outbox: Outbox
     taps: Taps
     orders: Orders
-    rng: random.Random = field(default_factory=random.SystemRandom)
+    shelf: Shelf = field(init=False)
     _name: str = field(default="", init=False)
     _told: Standing | None = field(default=None, init=False)
     _edit_from: float = field(default=0.0, init=False)
     _seek_from: float = field(default=0.0, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
-    @property
-    def cards(self) -> Cards:
-        """The rows."""
-        return self.taps.cards
+    def __post_init__(self) -> None:
+        self.shelf = Shelf(self.taps, self.outbox)
 
     async def run(self) -> None:
         """Serve until cancelled; whatever goes wrong is tried again, ever less often. Returns when Telegram does not
@@ -153,21 +149,22 @@ class Companion:
         self._wake.set()
         with suppress(*PASSING, errors.RPCError):  # too late for an answer, which changes nothing
             await event.answer(said[:200])
-        await self._disown(event.client, query)
+        await self._disown(query)
 
-    async def _disown(self, client: TelegramClient, query: Any) -> None:
+    async def _disown(self, query: Any) -> None:
         """Empty a card whose sending seemed lost, so that another one was sent for the same suggestion."""
         tap = Tap.of(query.data)
-        placed = self.cards.of(tap.suggestion_id) if tap else None
+        placed = self.taps.cards.of(tap.suggestion_id) if tap else None
         if placed and placed.message_id not in (None, query.msg_id) and (chat := self.outbox.bot):
             with suppress(*PASSING, errors.RPCError):
-                await self._write(client, chat, query.msg_id, "This suggestion has another card.")
+                await self._write(chat, query.msg_id, "This suggestion has another card.", None)
 
     async def _on_text(self, event: Any) -> None:
         message = event.message
         if message.out or message.peer_id != types.PeerUser(self.owner_id):
             return
         self._seek_from = 0.0
+        self.shelf.soon()
         self._wake.set()
         try:
             said = self._hear(message)
@@ -205,7 +202,9 @@ class Companion:
             self._wake.clear()
             try:
                 if chat := self.outbox.bot or await self._find(client):
-                    await self._look(chat)
+                    await self.shelf.look(partial(self._write, chat), partial(_buttons, chat))
+                    if chat.error:
+                        self._not_reached(chat.error)
             except PASSING as error:
                 self.outbox.emit("trouble", at="companion", error=type(error).__name__)
                 await asyncio.sleep(FIRST)
@@ -227,68 +226,19 @@ class Companion:
         self._stand()
         return self.outbox.bot
 
-    async def _look(self, chat: BotChat) -> None:
-        for suggestion in self.taps.review.rows():
-            placed = self.cards.of(suggestion.id)
-            if placed is None:
-                self.cards.add(suggestion.id, self._draw())
-            if placed is None or not placed.shown:
-                if not await self._place(chat, suggestion):
-                    return
-                await asyncio.sleep(SPACE)
-        for placed in self.cards.open():
-            if _clock() >= self._edit_from:
-                await self._refresh(chat, placed)
-
-    async def _place(self, chat: BotChat, suggestion: Suggestion) -> bool:
-        """Send a card; False when that must wait."""
-        placed, card = self.cards.of(suggestion.id), self.taps.review.card(suggestion.id)
-        if placed is None or card is None:
-            return True
-        message_id = await self.outbox.to_owner(
-            face.waiting(card, writing=False), placed.random_id, buttons=_buttons(chat, card.suggestion)
-        )
-        if message_id:
-            with self.cards.live.transaction():
-                self.cards.found(suggestion.id, message_id)
-                self.cards.show(suggestion.id, str(card.suggestion.revision))
-        elif message_id == 0:  # its answer was lost, and nobody tells a bot which message it became
-            self.cards.add(suggestion.id, self._draw())
-        elif chat.error:
-            self._not_reached(chat.error)
-        return bool(message_id)
-
-    async def _refresh(self, chat: BotChat, placed: Placed) -> None:
-        suggestion = self.taps.review.suggestions.get(placed.suggestion_id)
-        card = self.taps.review.card(suggestion.id) if suggestion else None
-        if suggestion is None:
-            wanted, text, last = "forgotten", face.FORGOTTEN, True
-        elif card:
-            writing = self.taps.writing(placed)
-            wanted, last = f"{suggestion.revision}{':edit' if writing else ''}", False
-            text = face.waiting(card, writing=writing)
-        else:
-            going = suggestion.state in face.GOING
-            wanted, last = "going" if going else str(suggestion.state), not going and suggestion.state != State.UNKNOWN
-            text = face.ended(suggestion, self.outbox.title(suggestion.dialog_id))
-        if placed.message_id is not None and wanted != placed.shown:
-            buttons = _buttons(chat, suggestion) if card and suggestion else None
-            if not await self._write(chat.client, chat, placed.message_id, text, buttons):
-                return
-        if suggestion is None:
-            self.cards.remove(placed.suggestion_id)
-        elif last or wanted != placed.shown:
-            self.cards.show(placed.suggestion_id, wanted, last=last)
-
-    async def _write(
-        self, client: TelegramClient, chat: BotChat, message_id: int, text: str, buttons: Any = None
-    ) -> bool:
+    async def _write(self, chat: BotChat, message_id: int, text: str, suggestion: Suggestion | None) -> bool:
         """Change a card; False when that must wait."""
+        if _clock() < self._edit_from:
+            return False
         request = functions.messages.EditMessageRequest(
-            chat.owner, message_id, message=text, no_webpage=True, reply_markup=buttons
+            chat.owner,
+            message_id,
+            message=text,
+            no_webpage=True,
+            reply_markup=_buttons(chat, suggestion) if suggestion else None,
         )
         try:
-            await client(request)
+            await chat.client(request)
         except (errors.MessageNotModifiedError, *GONE):
             return True
         except errors.FloodError as flood:
@@ -310,9 +260,6 @@ class Companion:
         if isinstance(error, NOT_HERE):
             self.outbox.bot, self._seek_from = None, _clock() + UNREACHED
             self._stand("You have not started it, or blocked it.", f"Open {self._name} in Telegram and press Start.")
-
-    def _draw(self) -> int:
-        return self.rng.getrandbits(63) or 1
 
 
 def _buttons(chat: BotChat, suggestion: Suggestion) -> Any:

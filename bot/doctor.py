@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bot import account
+from bot import account, botchat
 from bot import settings as knobs
 from bot.desk import Desk
 from data.errors import UserError
@@ -147,6 +147,16 @@ def _live(desk: Desk) -> Check:
     return _store("live store", desk.home.live, "Move it away: chats fall back to off, and nothing is sent twice.")
 
 
+def _companion(desk: Desk) -> Check:
+    """How the bot stood when `run` reached for it last."""
+    if not desk.settings.companion.token:
+        return Check("companion bot", True, "none")
+    standing = botchat.noted(desk.live) if desk.home.live.exists() and _live(desk).ok else None
+    if standing is None:
+        return Check("companion bot", True, "a token is set; run has not used it yet")
+    return Check("companion bot", not standing.trouble, standing.trouble or standing.name, standing.fix)
+
+
 def _store(name: str, path: Path, fix: str) -> Check:
     if not path.exists():
         return Check(name, True, "not there yet")
@@ -200,6 +210,7 @@ CHECKS: tuple[Callable[[Desk], Check], ...] = (
     _disk,
     _archive,
     _live,
+    _companion,
     _packages,
     _gpu,
     _model,

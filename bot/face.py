@@ -87,7 +87,7 @@ _OUTCOMES = {
     State.OWNER_ANSWERED: "You answered yourself.",
     **dict.fromkeys(GOING, "On its way"),
 }
-_SURFACES = {"terminal": "in the terminal", "bot": "here", "web": "on the page", "draft": "from the input box"}
+_SURFACES = {"terminal": "in the terminal", "companion": "here", "page": "on the page", "draft": "from the input box"}
 
 
 def outcome(suggestion: Suggestion) -> str:

@@ -156,7 +156,7 @@ class Outbox:
         return arrived
 
     async def _say(
-        self, client: TelegramClient, owner: Any, text: str, number: int, buttons: Any = None
+        self, client: Client, owner: Any, text: str, number: int, buttons: Any = None
     ) -> tuple[Exception | None, int | None]:
         request = functions.messages.SendMessageRequest(
             owner, text, random_id=number, no_webpage=True, reply_markup=buttons

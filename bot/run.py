@@ -126,7 +126,7 @@ def _beside(desk: Desk, login: Login, owner: Owner, twin: Twin, orders: Orders) 
     """What runs beside the live client, if the owner has agreed to it, and never stops it."""
     token, at = desk.settings.companion.token, desk.settings.live.digest
     if token and agreement.given(desk, agreement.COMPANION):
-        review = Review(twin.archive, twin.suggestions, twin.inbox, twin.now, "bot")
+        review = Review(twin.archive, twin.suggestions, twin.inbox, twin.now, "companion")
         taps = Taps(review, Cards(twin.outbox.live), twin.control, twin.emit)
         session = replace(login, session=desk.home.companion)
         yield Companion(session, token.get_secret_value(), owner.user_id, twin.outbox, taps, orders).run()

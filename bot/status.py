@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from bot import account, chosen
+from bot import account, botchat, chosen
 from bot.control import Control
 from bot.desk import Desk
 from bot.suggestion import OPEN, Suggestions
@@ -32,6 +32,8 @@ class Status:
     """What waits, chat by chat: suggestions for the owner, messages for a reply, bubbles for their delivery."""
     limited_until: datetime | None
     """Until when Telegram limits the account, so that no chat is automatic."""
+    companion: str | None
+    """How the companion bot stands; None without one."""
     running: bool
     next: str
 
@@ -62,6 +64,7 @@ def look(desk: Desk) -> Status:
         pending=len(Suggestions(desk.live).in_state(*OPEN)) if live else 0,
         waiting=_waiting(desk) if live else [],
         limited_until=until if live and (until := desk.policy.limited_until()) > desk.now else None,
+        companion=_companion(desk, live),
         running=desk.home.is_held(),
         next="",
     )
@@ -81,6 +84,15 @@ def _waiting(desk: Desk) -> list[dict[str, object]]:
     rows = [dict(row) for row in desk.live.db.execute(_WAITING)]
     titles = {dialog.id: dialog.title for dialog in desk.archive.dialogs()}
     return [row | {"title": titles.get(row["id"], str(row["id"]))} for row in rows]
+
+
+def _companion(desk: Desk, live: bool) -> str | None:
+    if not desk.settings.companion.token:
+        return None
+    standing = botchat.noted(desk.live) if live else None
+    if standing is None:
+        return "not begun yet: doppelgram run"
+    return f"{standing.trouble} {standing.fix}" if standing.trouble else standing.name
 
 
 def _samples(desk: Desk) -> int:

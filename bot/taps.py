@@ -94,7 +94,7 @@ class Taps:
         after = self.review.suggestions.get(card.suggestion.id)
         state = str(after.state) if after else "gone"
         self.emit(
-            "decided", dialog=card.suggestion.dialog_id, suggestion=card.suggestion.id, state=state, surface="bot"
+            "decided", dialog=card.suggestion.dialog_id, suggestion=card.suggestion.id, state=state, surface="companion"
         )
         return said
 
@@ -107,5 +107,5 @@ class Taps:
     def _off(self, suggestion: Suggestion) -> str:
         title = self.review.card_of(suggestion).title
         silence(self.review.inbox.live, suggestion.dialog_id, self.review.now())
-        self.emit("switched_off", dialog=suggestion.dialog_id, surface="bot")
+        self.emit("switched_off", dialog=suggestion.dialog_id, surface="companion")
         return f"{title[:60]}: off. The twin is silent there until you say /mode {title[:60]} ask"

@@ -29,6 +29,7 @@ def status(as_json: Json = False) -> None:
             ("dataset", f"{found.samples} samples"),
             ("adapter", found.adapter or "none"),
             ("modes", modes),
+            *([("companion", found.companion)] if found.companion else []),
             ("now", f"{'paused' if found.paused else 'running' if found.running else 'not running'}; {waiting}"),
         ],
     )

@@ -94,6 +94,7 @@ def _end_login(desk: "Desk") -> bool | None:
     from bot import account
 
     if not account.is_logged_in(desk):
+        asyncio.run(account.end_companion(desk))
         return None
     try:
         asyncio.run(account.end(desk))
