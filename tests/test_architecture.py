@@ -182,6 +182,22 @@ def test_telegrams_send_is_called_in_the_outbox_alone() -> None:
     assert wrong == []
 
 
+def test_nothing_tells_telegram_that_the_owner_has_read_something_or_is_there() -> None:
+    """No faked states: what the owner has read, and whether they are online, only the owner's own apps say."""
+    states = {
+        *("send_read_acknowledge", "ReadHistoryRequest", "ReadMentionsRequest", "ReadReactionsRequest"),
+        *("ReadMessageContentsRequest", "ReadDiscussionRequest", "MarkDialogUnreadRequest", "UpdateStatusRequest"),
+    }
+    wrong = [
+        f"{name}:{node.lineno} {ast.unparse(node)}"
+        for name, path in MODULES.items()
+        if room(name) in ("data", "training", "bot")
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in states
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("name", ["data", "training", "bot"])
 def test_the_three_rooms_are_ours_and_not_a_package_of_the_same_name(name: str) -> None:
     module = importlib.import_module(name)

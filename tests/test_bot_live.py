@@ -33,6 +33,8 @@ async def test_auto_answers_a_burst_once_with_its_own_words(house: Household) ->
     with house.archive() as archive:
         ours = [m for m in archive.recent(anna.id) if m.text in ("oh nice", "tell me more")]
         assert [m.by_twin for m in ours] == [True, True]
+    states = [e.kind for e in house.sandbox.events if e.account_id == house.owner_id and e.via_session is not None]
+    assert {"read", "online"}.isdisjoint(states), "no state of the owner is faked"
 
 
 @pytest.mark.parametrize("mode", [Mode.OFF, None])
