@@ -49,6 +49,10 @@ class PaperHouse:
     home: Home
     settings: Settings
 
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def offer(
         self, dialog_id: int, asked: str, *texts: str, confidence: float | None = 0.5, why: tuple[str, ...] = ()
     ) -> int:

@@ -11,15 +11,16 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, expect
 
+from bot.curve import Curve, Point
 from bot.suggestion import State
 from bot.web.server import Page, serving
 from sandbox.stage import FIRST_CONTACT as JUNO
-from tests.chromium import CHROMIUM, DESK, INSTALL, SIZES, Window, browser, window
-from tests.paper_house import PaperHouse, paper_house
+from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Window, browser, window
+from tests.paper_house import PaperHouse, furnish, paper_house, recorded
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reason=INSTALL)]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-ROOMS = ("/",)
+ROOMS = ("/", "/chats", "/twin", "/training", "/report", "/game", "/game/friend", "/log")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def house(tmp_path: Path) -> PaperHouse:
 
 @pytest.fixture
 def page(house: PaperHouse) -> Iterator[Page]:
-    with serving(house.settings, house.home) as open_page:
+    with serving(house.settings, house.home, recorded()) as open_page:
         yield open_page
 
 
@@ -77,12 +78,16 @@ def findings(seen: Window) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_room_can_be_used_by_everybody(look: Callable[..., Any], size: tuple[int, int], scheme: str) -> None:
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone-dark", "desk-light"])
+def test_every_room_can_be_used_by_everybody(
+    house: PaperHouse, look: Callable[..., Any], size: tuple[int, int], scheme: str
+) -> None:
+    furnish(house)
     with look(size, color_scheme=scheme) as seen:
         for room in ROOMS:
             seen.go(room)
+            if "game" in room:
+                seen.page.locator(".pair button").first.wait_for()
             assert findings(seen) == [], room
             wide = seen.page.evaluate("document.documentElement.scrollWidth")
             assert wide <= size[0], f"{room} is wider than the screen"
@@ -219,3 +224,83 @@ def test_pause_is_one_press_away_and_every_open_page_shows_it(look: Callable[...
         expect(other.page.locator("#state")).to_contain_text("Paused")
         other.page.get_by_role("button", name="Resume").click()
         expect(one.page.locator("#state")).not_to_contain_text("Paused")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["phone", "desk"])
+def test_every_other_room_does_by_hand_and_key_what_it_is_for(
+    house: PaperHouse, look: Callable[..., Any], size: tuple[int, int]
+) -> None:
+    furnish(house)
+    with look(size) as seen:
+        page = seen.page
+
+        def visit(room: str) -> None:
+            page.get_by_role("link", name=room).click()
+            page.wait_for_load_state()
+
+        visit("Chats")
+        teo = page.locator(".row.chat", has_text="Teo Brandt")
+        teo.get_by_role("button", name="auto").click()
+        expect(teo).to_contain_text("has not earned auto")
+        teo.get_by_role("button", name="Auto all the same").click()
+        expect(teo.get_by_role("button", name="auto", exact=True)).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("/")
+        page.keyboard.type("mina")
+        expect(page.locator(".row.chat")).to_have_count(1)
+        visit("Twin")
+        page.locator("#as").select_option(label="Rafi Amadi")
+        expect(page.locator("#talk")).to_contain_text("the poster can be done by monday")
+        page.get_by_label("What Rafi Amadi would write").fill("guess who")
+        page.keyboard.press("Enter")
+        expect(page.locator(".candidate")).to_have_count(1)
+        page.get_by_role("button", name="Others").click()
+        expect(page.locator(".candidate").first).to_contain_text("slowly")
+        page.get_by_role("button", name="Say this").click()
+        expect(page.locator(".candidate")).to_have_count(0)
+        assert findings(seen) == []
+        page.get_by_role("button", name="Begin anew").click()
+        expect(page.locator("#talk")).not_to_contain_text("guess who")
+        visit("Which is me?")
+        page.locator(".pair button").first.click()
+        expect(page.locator("#score")).to_contain_text("of 1 right")
+        assert findings(seen) == []
+        page.keyboard.press("Enter")
+        page.locator(".pair button").first.wait_for()
+        page.keyboard.press("2")
+        expect(page.locator("#score")).to_contain_text("of 2 right")
+        visit("Log")
+        expect(page.locator(".log li")).to_have_count(50)
+        page.get_by_role("button", name="Older ones").click()
+        expect(page.locator(".log li")).not_to_have_count(50)
+        visit("Report")
+        expect(page.frame_locator(".report").locator("h1")).to_have_text("A report")
+        visit("Training")
+        expect(page.locator(".curve polyline")).to_have_count(2)
+
+
+def test_the_curve_grows_while_it_is_looked_at_and_a_refused_start_says_why(
+    house: PaperHouse, look: Callable[..., Any]
+) -> None:
+    with look() as seen:
+        seen.go("/training")
+        with Curve.of(house.home).drawing("2026-11-28-1") as draw:
+            for step in range(1, 4):
+                draw(Point(step, 5.0 - step, step / 10, 100.0, float(step)))
+            expect(seen.page.locator("#curve")).to_contain_text("30 %")
+            draw(Point(4, 1.0, 0.4, 100.0, 4.0))
+            expect(seen.page.locator("#curve")).to_contain_text("40 %")
+        expect(seen.page.locator("#curve")).to_contain_text("Done")
+        seen.page.wait_for_timeout(1000)  # the last look at the file
+        seen.page.get_by_label("minutes").fill("soon")
+        seen.page.get_by_role("button", name="Train").click()
+        expect(seen.page.locator("#notes")).to_contain_text("no number of minutes")
+        seen.complaints.clear()  # the browser notes each answer that is a refusal
+
+
+def test_a_page_whose_server_is_gone_says_so(chromium: Browser, house: PaperHouse) -> None:
+    with serving(house.settings, house.home) as first, window(chromium, first.link) as seen:
+        expect(seen.page.locator("#lost")).to_be_hidden()
+        seen.page.context.clear_cookies()  # what a page started anew would not accept
+        seen.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        seen.page.evaluate("window.dispatchEvent(new Event('pagehide')); window.dispatchEvent(new Event('pageshow'))")
+        expect(seen.page.locator("#lost")).to_be_visible()

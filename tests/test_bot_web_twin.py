@@ -54,7 +54,7 @@ def generator(model: Lent) -> RecordedGenerator:
 
 def test_the_twin_answers_a_contact_with_confidence_and_verdict(client: Client, model: Lent) -> None:
     shown = client.post(f"/twin/{JUNO}/say", ("text", "guess who is back")).text
-    assert shown.count("i had a feeling") == 3
+    assert shown.count("i had a feeling") == 1, "three candidates of the same words are one"
     assert "Could be sent · confidence 0." in shown
     assert "uncalibrated" in shown
     assert generator(model).asked[-1].turns[-1].texts[-1] == "guess who is back"

@@ -110,8 +110,13 @@ async def _answered(office: Office, dialog: Dialog, talk: Talk) -> Response:
     proposals = await office.model.ask(office.desk, propose)
     demand_chat_consent(office.desk, dialog)
     if len(talk.said) == said:  # else another window went on meanwhile
-        talk.proposals, talk.seconds = proposals, time.perf_counter() - began
+        talk.proposals, talk.seconds = _distinct(proposals), time.perf_counter() - began
     return office.show("talk.html", dialog=dialog, **_talk_of(office, dialog))
+
+
+def _distinct(proposals: list[Proposal]) -> list[Proposal]:
+    """Two candidates with the same words are one to look at."""
+    return list({each.texts: each for each in reversed(proposals)}.values())[::-1]
 
 
 def _talk_of(office: Office, dialog: Dialog) -> dict[str, Any]:
