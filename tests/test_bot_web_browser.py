@@ -15,6 +15,7 @@ from bot.curve import Curve, Point
 from bot.suggestion import State
 from bot.web.server import Page, serving
 from sandbox.stage import FIRST_CONTACT as JUNO
+from tests import screenshots
 from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Window, browser, window
 from tests.paper_house import PaperHouse, furnish, paper_house, recorded
 
@@ -304,3 +305,13 @@ def test_a_page_whose_server_is_gone_says_so(chromium: Browser, house: PaperHous
         seen.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         seen.page.evaluate("window.dispatchEvent(new Event('pagehide')); window.dispatchEvent(new Event('pageshow'))")
         expect(seen.page.locator("#lost")).to_be_visible()
+
+
+def test_the_pictures_of_the_readme_are_drawn_from_the_invented_cast_and_small(tmp_path: Path) -> None:
+    screenshots.draw(tmp_path)
+    readme = (screenshots.DOCS.parent / "README.md").read_text(encoding="utf-8")
+    for name in screenshots.NAMES:
+        for picture in (tmp_path / name, screenshots.DOCS / name):
+            assert picture.read_bytes().startswith(b"\x89PNG")
+            assert picture.stat().st_size < 150_000, picture
+        assert f"docs/{name}" in readme

@@ -32,6 +32,7 @@ KNOBS = {
     "TRAIN__LEARNING_RATE": 1e-3,
     "TRANSCRIPT__WINDOW": 800,
     "PULL__REQUESTS_PER_SECOND": 200,  # loopback bears it; the default is for Telegram
+    "WEB__PORT": 0,
     "LIVE__DEBOUNCE_SECONDS": 2,
     "LIVE__CHAT_SECONDS": 0,
     "LIVE__EXPIRE_MINUTES": 60 * 24 * 36500,  # it is always the same Tuesday, 15:00, in the town

@@ -4,6 +4,7 @@ One chat is in `draft`, one in `ask`, one in `auto` (with --force: nobody has ea
 decides on each suggestion. At the end the twin is paused, stopped and started again while contacts go on writing.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from bot.demo.verbs import Events, Verbs, step
 from bot.home import Home
 from bot.inbox import Inbox
 from bot.livedb import LiveDb
-from bot.review import Review
+from bot.review import Card, Review
 from bot.suggestion import State, Suggestion, Suggestions
 from data.archive import Archive
 
@@ -73,7 +74,7 @@ class Evening:
         self._choose(listed)
         self.person.learn_the_part()
         with closing(self.home.open_archive()) as archive, closing(LiveDb(self.home.live)) as live:
-            with self._client() as events:
+            with self._client(page=self.person.on_page) as events:
                 self._play(Table(events, archive, live))
                 self._pause(off, events)
             with self._client() as events:
@@ -103,20 +104,27 @@ class Evening:
             show.say(f"{self._name(contact_id)}: {mode}, {MEANS[mode]}.", indent=4)
 
     @contextmanager
-    def _client(self) -> Iterator[Events]:
-        """A running client that watches the listed chats."""
-        with self.verbs.started("run", aloud=False, nf4=True) as process:
+    def _client(self, page: bool = False) -> Iterator[Events]:
+        """A running client that watches the listed chats, with the page or without."""
+        words = ("run", "--web") if page else ("run",)
+        with self.verbs.started(*words, aloud=False, nf4=True) as process:
             events = Events(process)
-            with show.busy("doppelgram run: loading the 4-bit model, connecting ..."):
+            with show.busy(f"doppelgram {' '.join(words)}: loading the 4-bit model, connecting ..."):
+                opened = events.wait("page") if page else None
                 for event in ("started", *("watching" for _ in self.modes)):
                     events.wait(event)
+            if opened:
+                show.say(f"Open this in your browser, and decide there: {opened['link']}", "bold green")
             yield events
 
     # --- the evening itself
 
     def _play(self, table: "Table") -> None:
         """Let them write in turn, until it is enough for the person, or until nobody has anything left to write."""
-        for number, (contact_id, mode) in enumerate(cycle(self.modes.items())):
+        modes = list(self.modes.items())
+        if self.person.on_page:  # it begins with what is decided there
+            modes = modes[1:] + modes[:1]
+        for number, (contact_id, mode) in enumerate(cycle(modes)):
             if number >= self.person.rounds or not any(self._later[each] for each in self.modes):
                 return
             if number >= len(self.modes) and self.person.satisfied(self.drafted, len(self.town.delivered)):
@@ -187,6 +195,8 @@ class Evening:
         if card is None:
             show.say("Something newer happened there, so it is outdated.", indent=4)
             return False
+        if self.person.on_page:
+            return self._wait_for_the_page(card, table)
         choice, texts = self.person.decide(card, scene.real)
         show.say(f"doppelgram review --{choice} {number}", "green", indent=4)
         for text in texts:
@@ -196,6 +206,19 @@ class Evening:
             self.decided += [(card.suggestion.dialog_id, text) for text in texts or card.suggestion.texts]
             self._until_out(card.suggestion, table)
         return bool(done) and choice == "another"
+
+    def _wait_for_the_page(self, card: Card, table: "Table") -> bool:
+        """See what is decided there. True when another one was asked for."""
+        with show.busy("It waits for you on the page ..."):
+            while table.review.card(card.suggestion.id):
+                time.sleep(0.2)
+        made = Suggestions(table.live).get(card.suggestion.id)
+        assert made is not None
+        show.say(f"On the page: {'another' if made.state is State.SUPERSEDED else made.state}.", "green", indent=4)
+        if made.state in (*UNDER_WAY, State.SENT):
+            self.decided += [(made.dialog_id, text) for text in made.final or made.texts]
+            self._until_out(made, table)
+        return made.state is State.SUPERSEDED
 
     def _until_out(self, suggestion: Suggestion, table: "Table") -> None:
         """Wait for the last bubble of a reply, which takes as long as typing it would."""

@@ -9,10 +9,12 @@ from bot.review import Card
 Choice = tuple[str, list[str]]
 """`approve`, `edit` (with texts), `another` or `skip`."""
 
-ROUNDS = 12
+ROUNDS, ROUNDS_ON_PAGE = 12, 6
 """At most this many times a contact writes for a person, who may stop at any time."""
 PATIENCE = 40
 """At most this many times when nobody is there: the guard may hold, or drop, one reply after the other."""
+ENOUGH_ON_PAGE = 3
+"""Messages sent, after which the demo goes on in the terminal."""
 SURE = 0.5
 SKIP: Choice = ("skip", [])
 HELP = "a sends it as it is, e sends your own words instead, n asks for another one, s sends nothing."
@@ -23,6 +25,8 @@ class Person(Protocol):
 
     rounds: int
     """How often a contact may write."""
+    on_page: bool
+    """Whether decisions are made on the page, in a browser."""
 
     def writes(self, name: str, mode: str) -> str | None:
         """What this person types as a contact; empty for what that one really wrote, None when it is enough."""
@@ -41,9 +45,10 @@ class Person(Protocol):
 
 
 class AtTerminal:
-    """Somebody."""
+    """Somebody, who may decide on the page instead: then the contacts write by themselves."""
 
     rounds = ROUNDS
+    on_page = False
 
     def learn_the_part(self) -> None:
         """In a few sentences."""
@@ -51,9 +56,14 @@ class AtTerminal:
             "You are the owner now, and you may lend the contacts your hands too. Three chats take turns.", indent=4
         )
         show.say("What the owner really answered is shown after each.", indent=4)
+        where = ask.line("    Enter: decide in this terminal; p: on a page, in your browser", TERMINAL)
+        if where.casefold() == "p":
+            self.on_page, self.rounds = True, ROUNDS_ON_PAGE
 
     def writes(self, name: str, mode: str) -> str | None:
         """Ask."""
+        if self.on_page:
+            return ""
         answer = ask.line("    Enter: their real words, or type your own; q: enough", TERMINAL)
         return None if answer.casefold() == "q" else answer
 
@@ -74,8 +84,8 @@ class AtTerminal:
                     show.say(HELP, indent=4)
 
     def satisfied(self, drafted: int, sent: int) -> bool:
-        """They will say so."""
-        return False
+        """They will say so, if they are here."""
+        return self.on_page and drafted >= 1 and sent >= ENOUGH_ON_PAGE
 
     def begin(self, what: str) -> None:
         """Ask."""
@@ -98,6 +108,7 @@ class HandsOff:
     guard lets pass, else what the owner really answered. So each suggestion in `ask` ends in something sent."""
 
     rounds = PATIENCE
+    on_page = False
 
     def __init__(self) -> None:
         self._asked = False
