@@ -27,6 +27,15 @@ class Cards:
 
     live: LiveDb
 
+    def begin(self, bot: int) -> None:
+        """They lie in the chat with this bot. Those of another cannot be reached any more: their numbers mean other
+        messages here."""
+        with self.live.transaction():
+            row = self.live.db.execute("SELECT value FROM switches WHERE name = 'cards_of'").fetchone()
+            if row and row[0] != str(bot):
+                self.live.db.execute("DELETE FROM cards")
+            self.live.db.execute("REPLACE INTO switches VALUES ('cards_of', ?)", (str(bot),))
+
     def add(self, suggestion_id: int, random_id: int) -> None:
         """A card that is about to be sent. Its `random_id` is drawn anew when it is known to have been used."""
         self.live.db.execute(

@@ -20,7 +20,7 @@ from bot.botchat import BotChat, Standing, note
 from bot.control import Orders
 from bot.face import Act, Tap
 from bot.live import PASSING, end
-from bot.outbox import Outbox
+from bot.outbox import Outbox, cancelled
 from bot.shelf import Shelf
 from bot.suggestion import Suggestion
 from bot.taps import Taps
@@ -80,9 +80,12 @@ class Companion:
                     return
                 if error.code is ExitCode.NOT_LOGGED_IN:  # its login has ended; the token makes another
                     self.login.session.unlink(missing_ok=True)
-            except Exception as error:  # the live client must go on, whatever this is
-                if type(error) is sqlite3.DatabaseError:
-                    self.login.session.unlink(missing_ok=True)  # damaged
+            except (Exception, asyncio.CancelledError) as error:  # the live client must go on, whatever this is
+                if cancelled(error):
+                    raise
+                # Telethon cancels what is asked while it finds out that the login has ended; and a file may be damaged.
+                if isinstance(error, asyncio.CancelledError) or ends_login(error) or _damaged(error):
+                    self.login.session.unlink(missing_ok=True)
                 self.outbox.emit("trouble", at="companion", error=type(error).__name__)
             if _clock() - began > LONGEST:
                 rest = FIRST
@@ -121,6 +124,7 @@ class Companion:
                 raise told from error
         self._name = f"@{me.username}" if me.username else f"the bot {me.id}"
         self._seek_from = 0.0
+        self.taps.cards.begin(me.id)
 
     def _listen(self, client: Client) -> None:
         client.add_event_handler(self._on_tap, events.CallbackQuery())
@@ -267,6 +271,10 @@ def _buttons(chat: BotChat, suggestion: Suggestion) -> Any:
         return Button.inline(text, Tap(suggestion.id, suggestion.revision, act).data)
 
     return chat.client.build_reply_markup([[button(text, act) for text, act in row] for row in face.BUTTONS])
+
+
+def _damaged(error: BaseException) -> bool:
+    return type(error) is sqlite3.DatabaseError
 
 
 def _clock() -> float:

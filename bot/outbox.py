@@ -166,9 +166,11 @@ class Outbox:
                 return None, _message_id(await client(request), number)
         except errors.RandomIdDuplicateError:
             return None, 0
-        except (*LOST, errors.RPCError) as error:
+        except (*LOST, errors.RPCError, asyncio.CancelledError) as error:
+            if cancelled(error):
+                raise
             self.emit("notice_failed", error=type(error).__name__)
-            return error, None
+            return error if isinstance(error, Exception) else ConnectionError(), None
 
     def recall(self) -> None:
         """Paused: a bubble that was on the wire at the last look too is broken off, and the connection with it, lest it
@@ -331,6 +333,12 @@ class Outbox:
             await self.client(functions.messages.SetTypingRequest(peer, action, top_msg_id=where[1]))
         except (*LOST, errors.RPCError, ValueError):
             return  # a nicety: never worth a failure
+
+
+def cancelled(error: BaseException) -> bool:
+    """Whether somebody has cancelled this task. Telethon raises the same when it ends a connection under a request."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling() > 0)
 
 
 def _message_id(answer: Any, random_id: int) -> int:
