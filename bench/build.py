@@ -92,18 +92,20 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     from data.archive import Archive
     from data.samples import Shape
     from training.encode import CONTEXT_TOKENS, Encoder
+    from training.spelling import Spelling
 
-    class Timed(Encoder):
+    class Timed(Spelling):
         tokenizing = 0.0
 
-        def _encoded(self, texts: list[str]) -> list[list[int]]:
-            ids, _, processor = _timed(lambda: super(Timed, self)._encoded(texts))
+        def ids(self, texts: list[str]) -> list[list[int]]:
+            ids, _, processor = _timed(lambda: super(Timed, self).ids(texts))
             self.tokenizing += processor
             return list(ids)
 
     card, *built = _timed(lambda: dataset.build(Archive(archive), bytes(32), folder, Shape(), NOW))
     peak = _peak()
-    encoder = Timed(_tokenizer())
+    encoder = Encoder(tokenizer := _tokenizer())
+    encoder.spelling = timed = Timed(tokenizer, encoder.special)
     tokens, *encoded = _timed(
         lambda: sum(
             len(encoded.ids)
@@ -112,7 +114,7 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
         )
     )
     share = card.turns / _own_turns(archive, card.pauses)
-    return _figures(built, encoded, peak, tokens, share) | {"tokenizing": round(encoder.tokenizing, 2)}
+    return _figures(built, encoded, peak, tokens, share) | {"tokenizing": round(timed.tokenizing, 2)}
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:

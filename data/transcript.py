@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
+from typing import NamedTuple
 
 from data import conversation, pseudonym, target
 from data.conversation import Burst
@@ -74,16 +75,18 @@ class Transcript:
     turns: tuple[Turn, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of text for the tokenizer. `said` is True for somebody's words, False for a mark of ours."""
 
     text: str
     said: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+_NEXT = Piece("\n", said=False)
+"""Between two messages of one side."""
+
+
+class Block(NamedTuple):
     """One message of a chat template, in pieces. `turn` is the index of its turn where it is one own turn."""
 
     role: Role
@@ -212,7 +215,7 @@ def render(transcript: Transcript) -> tuple[Block, ...]:
             tag = (Piece(f"<@{turn.speaker}> ", said=False),) if turn.speaker else ()
             pieces = mark + tag + _pieces(turn)
             if blocks[-1].role is Role.USER:
-                pieces = (*blocks.pop().pieces, Piece("\n", said=False), *pieces)
+                pieces = (*blocks.pop().pieces, _NEXT, *pieces)
             blocks.append(Block(Role.USER, pieces))
     return tuple(blocks)
 
@@ -238,10 +241,10 @@ def _pieces(turn: Turn) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     for index, text in enumerate(turn.texts):
         if pieces:
-            pieces.append(Piece("\n", said=False))
+            pieces.append(_NEXT)
         if turn.quotes and turn.quotes[index]:
             pieces += [Piece('<"', said=False), Piece(_escape(turn.quotes[index]), said=True), Piece('"> ', said=False)]
-        pieces.append(Piece(_escape(text), said=True))
+        pieces.append(Piece(_escape(text), True))
     return tuple(pieces)
 
 
@@ -256,4 +259,6 @@ def split_reply(text: str) -> tuple[str, ...]:
 
 
 def _escape(text: str) -> str:
+    if "<" not in text and "\\" not in text and "\n" not in text:  # as nearly always
+        return text
     return _ESCAPED.sub(lambda match: {"\\": "\\\\", "\n": "\\n", "<": "<\\"}[match[0]], text)

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
-from itertools import islice
-from typing import Any
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 from data import transcript as transcripts
 from data.errors import ExitCode, UserError
 from data.samples import Sample
 from data.transcript import Block, Role, Transcript
+from data.uncollected import uncollected
+from training.spelling import Ids, Spelling, Words
 
 CONTEXT_TOKENS = 4096
 """Longest transcript the model sees, in training, in evaluation and live: one number, or the same messages would be cut
@@ -58,6 +60,15 @@ class Encoded:
         return len(self.kinds) - self.kinds.count(Kind.CONTEXT)
 
 
+class _Learned(NamedTuple):
+    """Tokens that carry loss, by their places in a window."""
+
+    start: int
+    end: int
+    kind: Kind
+    turn: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Glue:
     """The template's parts between contents, as ids."""
@@ -74,18 +85,17 @@ class Encoder:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
-        self._known: dict[str, list[int]] = {}
-        """Texts of the samples at hand with their ids."""
         self.special: frozenset[int] = frozenset(tokenizer.all_special_ids) | frozenset(
             index for index, token in tokenizer.added_tokens_decoder.items() if token.special
         )
         """The control tokens."""
+        self.spelling = Spelling(tokenizer, self.special)
         self._glue = self._read_template()
         self.end: int = self._glue.to_other[0]
         """The token that ends a turn."""
         if self.end not in self.special:
             raise _unfit("its turns do not end in a control token")
-        if self.decode([i for ids in self._texts(["oh, hi", "\n", "so?"]) for i in ids]) != "oh, hi\nso?":
+        if self.decode([i for ids in self.spelling.ids(["oh, hi", "\n", "so?"]) for i in ids]) != "oh, hi\nso?":
             raise _unfit("its tokenizer changes text that is encoded in pieces")
 
     def sample(self, sample: Sample, max_tokens: int) -> Encoded:
@@ -94,35 +104,36 @@ class Encoder:
         Too long a window loses whole turns from its left, never its header. Tokens after the last one that carries
         loss are cut: attention is causal, so they have no gradient.
         """
-        return self._fitting(sample, transcripts.render(sample.transcript), max_tokens)
+        blocks = transcripts.render(sample.transcript)
+        return self._fitting(sample, blocks, self._known(blocks), max_tokens)
 
-    def _fitting(self, sample: Sample, blocks: tuple[Block, ...], max_tokens: int) -> Encoded:
-        """`blocks` are those of the whole sample, which nearly always fits."""
-        whole = sample.transcript
-        for first in range(max(1, len(whole.turns))):
-            kept = _from(whole, first)
-            encoded = self._encode(kept, transcripts.render(kept) if first else blocks, sample.fresh - first, first)
+    def _fitting(self, sample: Sample, blocks: tuple[Block, ...], known: Mapping[str, Ids], max_tokens: int) -> Encoded:
+        """`blocks` are those of the whole sample, which nearly always fits; `known` has the ids of their texts."""
+        encoded = self._encode(sample.transcript, blocks, known, sample.fresh, 0)
+        for first in range(1, len(sample.transcript.turns)):
             if len(encoded.ids) <= max_tokens:
                 return encoded
+            kept = _from(sample.transcript, first)
+            blocks = transcripts.render(kept)
+            encoded = self._encode(kept, blocks, self._known(blocks), sample.fresh - first, first)
         # One single turn is longer than the limit: its beginning is kept.
         head = slice(0, max_tokens)
         return replace(encoded, ids=encoded.ids[head], kinds=encoded.kinds[head], turns=encoded.turns[head])
 
     def samples(self, samples: Iterable[Sample], max_tokens: int) -> Iterator[Encoded]:
-        """Many windows, as `sample` encodes each. The tokenizer is given many texts at a time, and each text once:
+        """Many windows, as `sample` encodes each. The tokenizer is given many words at a time, and each word once:
         neighbouring windows share their context, and people repeat themselves."""
-        rest, known = iter(samples), dict[str, list[int]]()
-        while some := list(islice(rest, _AT_ONCE)):
-            rendered = [transcripts.render(sample.transcript) for sample in some]
-            texts = {piece.text for blocks in rendered for block in blocks for piece in block.pieces}
-            new = list(texts - known.keys())
-            known = {text: known[text] for text in texts & known.keys()}
-            known |= zip(new, self._encoded(new), strict=True)
-            self._known = known
-            try:
-                yield from [self._fitting(*each, max_tokens) for each in zip(some, rendered, strict=True)]
-            finally:
-                self._known = {}
+        rest, words, known = iter(samples), Words(self.spelling), dict[str, Ids]()
+        while True:
+            with uncollected():
+                some = [(sample, transcripts.render(sample.transcript)) for sample in islice(rest, _AT_ONCE)]
+                texts = {text for _, blocks in some for block in blocks for text, _ in block.pieces}
+                known = {text: known[text] for text in texts & known.keys()}
+                known |= words.ids(texts - known.keys())
+                encoded = [self._fitting(*each, known, max_tokens) for each in some]
+            yield from encoded
+            if len(some) < _AT_ONCE:
+                return
 
     def prompt(self, transcript: Transcript, max_tokens: int | None = None) -> tuple[int, ...]:
         """The ids to generate the owner's next turn from: the transcript's, and the header of that turn.
@@ -138,7 +149,7 @@ class Encoder:
             if max_tokens is None or len(ids) <= max_tokens:
                 return ids
         # One single turn is longer than the limit: the header is kept, and the end of the turn.
-        head = self._walk(transcripts.render(_from(transcript, first))[:1], 0, frozenset())[0] + self._glue.opening
+        head = self._ids(transcripts.render(_from(transcript, first))[:1]) + self._glue.opening
         return head + ids[len(head) - (max_tokens or 0) :]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -150,78 +161,60 @@ class Encoder:
         # An own turn without text, appended, renders all that stands before a reply: gap marks, and the sides' order.
         asked = transcripts.Turn(mine=True, texts=(), at=transcript.turns[-1].at)
         blocks = transcripts.render(Transcript((*transcript.turns, asked)))
-        return self._walk(blocks, 0, frozenset())[0]
+        return self._ids(blocks)
 
-    def _encode(self, transcript: Transcript, blocks: tuple[Block, ...], fresh: int, offset: int) -> Encoded:
+    def _ids(self, blocks: tuple[Block, ...]) -> tuple[int, ...]:
+        return tuple(self._walk(blocks, frozenset(), self._known(blocks))[0])
+
+    def _encode(
+        self, transcript: Transcript, blocks: tuple[Block, ...], known: Mapping[str, Ids], fresh: int, offset: int
+    ) -> Encoded:
         target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
-        ids, kinds, turns, characters = self._walk(blocks, offset, target)
-        end = max((i + 1 for i, kind in enumerate(kinds) if kind), default=len(ids))
+        ids, learned, characters = self._walk(blocks, target, known)
+        end = learned[-1].end if learned else len(ids)
+        kinds, turns = [int(Kind.CONTEXT)] * end, [-1] * end
+        for part in learned:
+            here = slice(part.start, part.end)
+            kinds[here] = [int(part.kind)] * (part.end - part.start)
+            turns[here] = [part.turn + offset] * (part.end - part.start)
         weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
-        return Encoded(ids[:end], kinds[:end], turns[:end], characters, weights)
+        return Encoded(tuple(ids[:end]), tuple(kinds), tuple(turns), characters, weights)
 
     def _walk(
-        self, blocks: tuple[Block, ...], offset: int, target: frozenset[int]
-    ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...], int]:
-        ids: list[int] = []
-        kinds: list[int] = []
-        turns: list[int] = []
-        characters = 0
-        texts = iter(self._texts([piece.text for block in blocks for piece in block.pieces]))
-
-        def add(new: Iterable[int], kind: Kind = Kind.CONTEXT, turn: int = -1) -> None:
-            before = len(ids)
-            ids.extend(new)
-            kinds.extend([int(kind)] * (len(ids) - before))
-            turns.extend([turn] * (len(ids) - before))
-
-        add(self._glue.start)
-        previous: Block | None = None
-        for block in blocks:
-            if previous is not None:
-                own_end = previous.turn is not None and previous.turn in target
-                between = self._between(previous.role, block.role)
-                if own_end and previous.turn is not None:
-                    add(between[:1], Kind.FORMAT, previous.turn + offset)
-                    between = between[1:]
-                add(between)
-            learned = block.turn is not None and block.turn in target
-            for piece in block.pieces:
-                said = piece.said and bool(piece.text)
-                kind = Kind.CONTEXT if not learned else Kind.TEXT if said else Kind.FORMAT
-                characters += len(piece.text) if kind is Kind.TEXT else 0
-                add(next(texts), kind, block.turn + offset if learned and block.turn is not None else -1)
-            previous = block
-        if previous is not None and previous.turn is not None and previous.turn in target:
-            add((self.end,), Kind.FORMAT, previous.turn + offset)
-        return tuple(ids), tuple(kinds), tuple(turns), characters
+        self, blocks: tuple[Block, ...], target: frozenset[int], known: Mapping[str, Ids]
+    ) -> tuple[Ids, list[_Learned], int]:
+        """The ids of these blocks, what of them is learned, in order, and how many characters of text that is. The
+        last that is learned is the end of a turn."""
+        ids, learned, characters = list(self._glue.start), list[_Learned](), 0
+        before = Role.SYSTEM
+        for number, block in enumerate(blocks):
+            if number:
+                ids += self._between(before, block.role)
+            before = block.role
+            if block.turn not in target:
+                ids += chain.from_iterable([known[text] for text, _ in block.pieces])
+                continue
+            for text, said in block.pieces:
+                start = len(ids)
+                ids += known[text]
+                kind = Kind.TEXT if said and text else Kind.FORMAT
+                characters += len(text) if kind is Kind.TEXT else 0
+                learned.append(_Learned(start, len(ids), kind, block.turn))
+            # Its end, with which whatever follows begins.
+            learned.append(_Learned(len(ids), len(ids) + 1, Kind.FORMAT, block.turn))
+        if learned and learned[-1].end > len(ids):
+            ids.append(self.end)
+        return ids, learned, characters
 
     def _between(self, before: Role, after: Role) -> tuple[int, ...]:
         if before is Role.SYSTEM:
             return self._glue.opening
         return self._glue.to_own if after is Role.ASSISTANT else self._glue.to_other
 
-    def _texts(self, texts: list[str]) -> list[list[int]]:
-        """Ids of texts in which nothing is a control token."""
-        try:
-            return [self._known[text] for text in texts]
-        except KeyError:
-            return self._encoded(texts)
-
-    def _encoded(self, texts: list[str]) -> list[list[int]]:
-        """A small vocabulary may lack rare bytes, and its stand-in for the unknown is a control token too: left out."""
-        if not texts:
-            return []
-        backend = getattr(self._tokenizer, "backend_tokenizer", None)
-        if backend is None:
-            encoded = self._tokenizer(
-                texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
-            )["input_ids"]
-        else:  # the same without offsets, masks and their lists, in half the time
-            backend.no_truncation()
-            backend.no_padding()
-            backend.encode_special_tokens = True
-            encoded = [each.ids for each in backend.encode_batch_fast(texts, add_special_tokens=False)]
-        return [ids if self.special.isdisjoint(ids) else [i for i in ids if i not in self.special] for ids in encoded]
+    def _known(self, blocks: tuple[Block, ...]) -> dict[str, Ids]:
+        """The ids of the texts of these blocks."""
+        texts = [text for block in blocks for text, _ in block.pieces]
+        return dict(zip(texts, self.spelling.ids(texts), strict=True))
 
     def _read_template(self) -> _Glue:
         marks = [f"zq{index}qz" for index in range(5)]

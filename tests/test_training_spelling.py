@@ -1,0 +1,59 @@
+"""A text is spelled word by word only where that is the same, and then it is the same."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests import training_models as models
+from tests.test_training_templates import CHATML, tokenizer
+from training.encode import Encoder
+from training.spelling import Spelling, Words
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from("😀’…<|\\'e\u0301"), max_size=8)
+SPACE = st.sampled_from([" ", " ", " ", "  ", "   ", "\t", "\u00a0", "\n", " \n ", "\u2028", "\x1c", " '", "'s ", ". "])
+
+
+def bpe(*merges: tuple[str, str], normalizer: Any = None, **pre: Any) -> Spelling:
+    """A tokenizer of one token a byte, and what these merges make."""
+    from tokenizers import Tokenizer, pre_tokenizers
+    from tokenizers.models import BPE
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = [*alphabet, *("".join(merge) for merge in merges)]
+    backend = Tokenizer(BPE({token: index for index, token in enumerate(vocabulary)}, list(merges)))
+    backend.normalizer = normalizer
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(**{"add_prefix_space": False, **pre})
+    return Spelling(PreTrainedTokenizerFast(tokenizer_object=backend), frozenset())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(TEXT | SPACE, max_size=8).map("".join), max_size=8))
+def test_word_by_word_a_text_is_spelled_as_a_whole(texts: list[str]) -> None:
+    spelling = Encoder(models.tokenizer()).spelling
+    assert spelling.apart
+    assert Words(spelling).ids(texts) == dict(zip(texts, spelling.ids(texts), strict=True))
+
+
+def test_a_tokenizer_that_looks_across_spaces_is_given_whole_texts() -> None:
+    from tokenizers.normalizers import Prepend
+
+    assert bpe(("a", "b"), ("Ġ", "a")).apart
+    over = bpe(("a", "Ġ"), ("aĠ", "b"), use_regex=False)
+    prefixed = bpe(normalizer=Prepend("_"))
+    assert not over.apart, "it has a token for `a b`"
+    assert not prefixed.apart, "it writes a mark before each text"
+    for spelling in (over, prefixed):
+        assert list(Words(spelling).ids(["a b a", "b"]).values()) == spelling.ids(["a b a", "b"])
+
+
+@pytest.mark.parametrize("mark", [{"rstrip": True}, {"content": "<a b>"}])
+def test_an_added_token_that_swallows_a_space_is_looked_at(mark: dict[str, Any]) -> None:
+    from tokenizers import AddedToken
+
+    made = tokenizer(CHATML, ("<|im_start|>", "<|im_end|>"))
+    assert Spelling(made, frozenset()).apart
+    made.add_tokens([AddedToken(**{"content": "<x>", "special": False, "normalized": False, **mark})])
+    assert not Spelling(made, frozenset()).apart
