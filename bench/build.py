@@ -133,8 +133,7 @@ def _own_turns(archive: Path, pauses: Any) -> int:
     return sum(
         turn[0].mine and target.against(turn[0]) is None
         for dialog in opened.dialogs()
-        for thread in opened.threads(dialog.id)
-        for turn in conversation.turns(conversation.shown(thread), pauses)
+        for turn in conversation.turns(conversation.shown(opened.messages(dialog.id)), pauses)
     )
 
 

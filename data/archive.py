@@ -4,7 +4,7 @@ Writing the same message twice is the same as writing it once, so a pull can be 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +62,11 @@ _COLUMNS = (
     "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, "
     "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
 )
+_ODD = (
+    "(text = '' OR media NOT NULL OR quote NOT NULL OR forwarded OR via_bot OR service OR by_twin"
+    " OR (reply_to NOT NULL AND NOT mine))"
+)
+"""Whether a transcript shows, or learns, anything else of a message than its text."""
 _DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
 
 
@@ -149,14 +154,32 @@ class Archive(Store):
         """All messages of a dialog in the order they were sent: that of their ids, as times have whole seconds only."""
         return self._select("WHERE dialog_id = ? ORDER BY id", dialog_id)
 
-    def threads(self, dialog_id: int) -> Iterator[Iterator[Message]]:
-        """All messages of a dialog, topic by topic, one thread where it has no topics; read as they are asked for."""
-        topics = self.db.execute("SELECT DISTINCT topic_id FROM messages WHERE dialog_id = ? ORDER BY 1", (dialog_id,))
-        for (topic,) in topics.fetchall():
-            rows = self.db.execute(
-                f"SELECT {_COLUMNS} FROM messages WHERE dialog_id = ? AND topic_id IS ? ORDER BY id", (dialog_id, topic)
-            )
-            yield map(_to_message, rows)
+    def topics(self, dialog_id: int) -> list[int | None]:
+        """The topics that messages of a dialog stand in: None alone where it has no topics."""
+        found = self.db.execute("SELECT DISTINCT topic_id FROM messages WHERE dialog_id = ? ORDER BY 1", (dialog_id,))
+        return [topic for (topic,) in found]
+
+    def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
+        """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
+        sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is anything more."""
+        cursor = self.db.cursor()
+        cursor.row_factory = None
+        return cursor.execute(
+            f"SELECT id, mine, sent_at, text, sender_id, {_ODD} FROM messages"
+            " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",
+            (dialog_id, topic),
+        )
+
+    def some(self, dialog_id: int, ids: Iterable[int]) -> dict[int, Message]:
+        """Those of these messages of a dialog that there are, by their ids."""
+        found = self._select("WHERE dialog_id = ? AND id IN (SELECT value FROM json_each(?))", dialog_id, str([*ids]))
+        return {message.id: message for message in found}
+
+    def stretch(self, dialog_id: int, topic: int | None, first: int, last: int) -> list[Message]:
+        """The messages of one topic from one to another."""
+        return self._select(
+            "WHERE dialog_id = ? AND topic_id IS ? AND id BETWEEN ? AND ? ORDER BY id", dialog_id, topic, first, last
+        )
 
     def thread(self, dialog_id: int, topic_id: int | None, limit: int) -> list[Message]:
         """The last `limit` messages of one topic of a dialog, of None where it has none."""

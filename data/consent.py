@@ -37,8 +37,11 @@ class Consent:
         transaction that writes them."""
         if self.dialog_id >= 0:
             return transcript.within(messages, self.scope)
-        agreed = self.members if self.scope is Scope.CHAT else frozenset[int]()
-        return [each if each.sender_id in agreed and not each.forwarded else masked(each) for each in messages]
+        return [each if self.covers(each.sender_id) and not each.forwarded else masked(each) for each in messages]
+
+    def covers(self, sender_id: int | None) -> bool:
+        """Whether it is about the words of this person too, the other side of a private chat or a group's member."""
+        return self.scope is Scope.CHAT and (self.dialog_id >= 0 or sender_id in self.members)
 
 
 class Ledger:

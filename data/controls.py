@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from data import conversation, target, transcript
+from data.archive import Archive
+from data.consent import Consent
 from data.conversation import Window
 from data.message import Message
 from data.redact import Surrogates
@@ -20,36 +22,46 @@ from data.windows import Told
 CHATS, WINDOWS = 8, 12
 """How many contacts serve as other persons, and how many of their newest windows are kept."""
 
-Cut = tuple[tuple[Message, ...], int]
+Cut = tuple[list[Message], int]
 """The messages of a window, and how many of them are context."""
 
 
 @dataclass(slots=True)
-class Controls:
-    """Keeps the newest windows of the most talkative contacts while chats pass by."""
+class Newest:
+    """Where the newest windows of one chat lie, while its windows pass by."""
 
+    consent: Consent
+    windows: deque[tuple[int | None, int, int, int]] = field(default_factory=lambda: deque(maxlen=WINDOWS))
+    """Topic, first and last message, number of context messages."""
+    sizes: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOWS))
+    """Characters that the other side is shown with in each."""
+
+    def passed(self, window: Window[Told]) -> None:
+        """The next window of this chat."""
+        told = [step.turn for step in window.steps]
+        context = sum(turn.messages for turn in told[: window.fresh])
+        self.windows.append((told[0].topic, told[0].first, told[-1].last, context))
+        self.sizes.append(sum(step.size for step in window.steps if not isinstance(step.turn.who, str)))
+
+
+@dataclass(slots=True)
+class Controls:
+    """Keeps where the newest windows of the contacts lie while chats pass by."""
+
+    archive: Archive
     key: bytes
     shape: Shape
-    _chats: list[tuple[int, int, list[Cut]]] = field(default_factory=list)
+    _chats: list[Newest] = field(default_factory=list)
 
-    def chat(self, dialog_id: int) -> "Newest":
-        """What keeps one chat's newest windows."""
-        return Newest(dialog_id)
-
-    def add(self, newest: "Newest") -> None:
-        """A chat whose consent covers both sides is through."""
-        windows = [_cut(window) for window in newest.windows]
-        # Marks stand where it was pulled under scope `own`, and not again since.
-        windows = [each for each in windows if not any(map(transcript.is_mark, each[0]))]
-        size = sum(len(message.text) for messages, _ in windows for message in messages if not message.mine)
-        self._chats.append((-size, newest.dialog_id, windows))
-        self._chats = sorted(self._chats, key=lambda chat: chat[:2])[:CHATS]
+    def add(self, newest: Newest) -> None:
+        """A private chat whose consent covers both sides is through."""
+        self._chats.append(newest)
 
     def samples(self) -> Iterator[Sample]:
-        """The samples, as if each contact were the owner."""
-        for _, dialog_id, windows in self._chats:
+        """Those of the most talkative, as if each contact were the owner."""
+        for dialog_id, windows in self._most_talkative():
             for messages, context in reversed(windows):
-                swapped = tuple(replace(message, mine=not message.mine) for message in messages)
+                swapped = [replace(message, mine=not message.mine) for message in messages]
                 end = _until_last_target(swapped, context, self.shape)
                 if end:
                     surrogates = Surrogates(self.key, dialog_id)
@@ -57,18 +69,22 @@ class Controls:
                     fresh = sum(1 for _ in conversation.turns(swapped[:context], self.shape.pauses))
                     yield Sample(dialog_id, shown, fresh)
 
+    def _most_talkative(self) -> list[tuple[int, list[Cut]]]:
+        most: list[tuple[int, int, list[Cut]]] = []
+        for newest in sorted(self._chats, key=lambda each: -sum(each.sizes)):
+            if len(most) == CHATS and sum(newest.sizes) < -most[-1][0]:
+                break  # whoever was shown with less cannot have written more
+            windows = [self._cut(newest.consent, *window) for window in newest.windows]
+            # Marks stand where it was pulled under scope `own`, and not again since.
+            windows = [each for each in windows if not any(map(transcript.is_mark, each[0]))]
+            written = sum(len(message.text) for messages, _ in windows for message in messages if not message.mine)
+            most.append((-written, newest.consent.dialog_id, windows))
+            most = sorted(most, key=lambda chat: chat[:2])[:CHATS]
+        return [chat[1:] for chat in most]
 
-@dataclass(slots=True)
-class Newest:
-    """The newest windows of one chat."""
-
-    dialog_id: int
-    windows: deque[Window[Told]] = field(default_factory=lambda: deque(maxlen=WINDOWS))
-
-
-def _cut(window: Window[Told]) -> Cut:
-    bursts = [step.turn.burst for step in window.steps]
-    return tuple(message for burst in bursts for message in burst), sum(map(len, bursts[: window.fresh]))
+    def _cut(self, consent: Consent, topic: int | None, first: int, last: int, context: int) -> Cut:
+        messages = consent.allows(self.archive.stretch(consent.dialog_id, topic, first, last))
+        return list(conversation.shown(messages)), context
 
 
 def _until_last_target(swapped: Sequence[Message], context: int, shape: Shape) -> int:

@@ -7,8 +7,7 @@ silences, which leave a gap mark.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from data import target
 from data.message import Message
@@ -18,8 +17,7 @@ Burst = tuple[Message, ...]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Step(Generic[T]):
+class Step(NamedTuple, Generic[T]):
     """One turn on its way into windows. `part` names the split that it may be learned in; windows never mix two."""
 
     turn: T
@@ -29,8 +27,7 @@ class Step(Generic[T]):
     part: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Window(Generic[T]):
+class Window(NamedTuple, Generic[T]):
     """A stretch of neighbouring steps. Those before index `fresh` are context that an earlier window may have shown."""
 
     steps: tuple[Step[T], ...]

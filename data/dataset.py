@@ -18,15 +18,17 @@ from typing import BinaryIO
 from data import census, held_out, pauses, weights
 from data.archive import Archive
 from data.consent import Consent, Ledger
-from data.controls import Controls
+from data.controls import Controls, Newest
 from data.conversation import Window
 from data.duplicates import SHORTEST, Duplicates
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.rhythm import RHYTHM, Rhythm
 from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
+from data.tally import Tally
 from data.transcript import Scope, Transcript
-from data.windows import Cutter, Tally, Told, began
+from data.uncollected import uncollected
+from data.windows import Cutter, Told
 
 UNFINISHED = "unfinished"
 """The folder inside the dataset's in which a new one grows."""
@@ -51,9 +53,9 @@ def build(
     progress(0.0)
     tally = Tally()
     _count_untrained(archive, tally)
-    with _workspace(folder) as work:
+    with _workspace(folder) as work, uncollected():
         cutter = prepare(archive, key, shape, consents, tally)
-        controls = Controls(key, cutter.shape)
+        controls = Controls(archive, key, cutter.shape)
         rows = _write_windows(cutter, consents, controls, work, progress)
         split = _sort(rows, work, tally)
         with open_private(work / "controls.jsonl") as file:
@@ -122,7 +124,7 @@ class _Row:
     """Where a window's line lies in the unsorted file, and what the last step must know of it."""
 
     split: str
-    began: float
+    began: int
     dialog_id: int
     first: int
     offset: int
@@ -140,10 +142,10 @@ def _write_windows(
     total = max(1, sum(cutter.archive.count(dialog_id) for dialog_id in consents))
     with open_private(work / "unsorted") as file:
         for dialog_id, consent in consents.items():
-            newest = controls.chat(dialog_id)
+            newest = Newest(consent)
             for window in cutter.windows(consent):
-                rows.append(_row(file, window))
-                newest.windows.append(window)
+                rows.append(_row(file, window, dialog_id))
+                newest.passed(window)
                 progress(min(1.0, cutter.tally.messages / total))
             if consent.scope is Scope.CHAT and dialog_id > 0:
                 controls.add(newest)
@@ -151,25 +153,19 @@ def _write_windows(
     return rows
 
 
-def _row(file: BinaryIO, window: Window[Told]) -> _Row:
+def _row(file: BinaryIO, window: Window[Told], dialog_id: int) -> _Row:
     told = [step.turn for step in window.steps]
-    first = told[window.fresh].burst[0]
-    line = line_of(first.dialog_id, window.fresh, [each.line for each in told]).encode() + b"\n"
+    first = told[window.fresh]
+    line = line_of(dialog_id, window.fresh, [each.line for each in told]).encode() + b"\n"
     row = _Row(
         split=window.steps[window.fresh].part,
-        began=began(window).timestamp(),
-        dialog_id=first.dialog_id,
-        first=first.id,
+        began=first.began,
+        dialog_id=dialog_id,
+        first=first.first,
         offset=file.tell(),
         size=len(line),
-        fresh=sum(len(each.burst) for each in told[window.fresh :]),
-        long=tuple(
-            (index, weights.normal(message.text))
-            for index, step in enumerate(window.steps)
-            if index >= window.fresh and step.target
-            for message in step.turn.burst
-            if len(message.text) >= SHORTEST
-        ),
+        fresh=sum(each.messages for each in told[window.fresh :]),
+        long=tuple((index, text) for index, each in enumerate(told) if index >= window.fresh for text in each.long),
     )
     file.write(line)
     return row

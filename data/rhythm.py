@@ -9,12 +9,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-
-from data.message import Message
 
 QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 FEWEST = 20
@@ -35,15 +32,15 @@ class Rhythm:
         self._by_chat: Delays = defaultdict(_series)
         self._by_hour: Delays = defaultdict(_series)
 
-    def wrote(self, burst: Sequence[Message], answered: Message | None, at: datetime) -> None:
-        """An own turn; `answered` is the other side's last message before it, `at` when it began in the owner's
-        zone."""
-        for before, after in pairwise(burst):
-            self._gaps.append((after.sent_at - before.sent_at).total_seconds())
-        if answered is not None and not answered.mine:
-            delay = (burst[0].sent_at - answered.sent_at).total_seconds()
-            self._by_chat[burst[0].dialog_id].append(delay)
-            self._by_hour[at.hour].append(delay)
+    def wrote(self, dialog_id: int, times: Sequence[int], answered: int | None, hour: int) -> None:
+        """An own turn, written at these times, in microseconds; `answered` is when the other side's last message before
+        it was, None where there is none, `hour` when it began in the owner's zone."""
+        for before, after in pairwise(times):
+            self._gaps.append((after - before) / 1e6)
+        if answered is not None:
+            delay = (times[0] - answered) / 1e6
+            self._by_chat[dialog_id].append(delay)
+            self._by_hour[hour].append(delay)
 
     def as_json(self) -> dict[str, Any]:
         """Counts and quantiles. `all` stands in for a chat or an hour that has none of its own."""

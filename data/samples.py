@@ -51,22 +51,46 @@ class Sample:
 
 
 def turn_to_json(turn: Turn) -> str:
-    """One turn as it stands in a sample's line. What is usual is left out."""
-    values: dict[str, Any] = {"mine": turn.mine, "texts": turn.texts, "at": turn.at.isoformat()}
-    if turn.gap:
-        values["gap"] = turn.gap.total_seconds()
-    if turn.target:
-        values["target"] = True
-    if turn.speaker:
-        values["speaker"] = turn.speaker
-    if turn.quotes:
-        values["quotes"] = turn.quotes
-    if turn.weight != 1.0:
-        values["weight"] = turn.weight
-    return _encode(values)
+    """One turn as it stands in a sample's line."""
+    return turn_line(
+        mine=turn.mine,
+        texts=turn.texts,
+        at=turn.at,
+        gap=turn.gap.total_seconds(),
+        target=turn.target,
+        speaker=turn.speaker,
+        quotes=turn.quotes,
+        weight=turn.weight,
+    )
 
 
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":")).encode
+def turn_line(
+    mine: bool,
+    texts: Iterable[str],
+    at: datetime,
+    gap: float,
+    target: bool,
+    speaker: str | None,
+    quotes: Iterable[str],
+    weight: float,
+) -> str:
+    """The same from its parts, written piece by piece: what is usual is left out, and no encoder is as fast as none."""
+    line = f'{{"mine":{"true" if mine else "false"},"texts":[{",".join(map(_quoted, texts))}],"at":"{at.isoformat()}"'
+    if gap:
+        line += f',"gap":{gap}'
+    if target:
+        line += ',"target":true'
+    if speaker:
+        line += f',"speaker":{_quoted(speaker)}'
+    if quotes:
+        line += f',"quotes":[{",".join(map(_quoted, quotes))}]'
+    if weight != 1.0:
+        line += f',"weight":{weight}'
+    return line + "}"
+
+
+_quoted = json.encoder.encode_basestring
+"""A text as JSON, in C where Python has it so; it escapes nothing that it need not."""
 
 
 def _turn_of(values: dict[str, Any]) -> Turn:

@@ -28,7 +28,11 @@ def against(message: Message) -> str | None:
         return "made by a bot"
     if message.media:
         return "with an attachment"  # the twin can send words alone, so it must not learn to write `[photo]`
-    text = message.text
+    return against_text(message.text)
+
+
+def against_text(text: str) -> str | None:
+    """The same for a message of nothing but text."""
     if len(text) > LONGEST:
         return "very long"
     if text.startswith("/") and _COMMAND.match(text):

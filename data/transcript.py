@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from data import conversation, pseudonym, target
-from data.conversation import Burst
 from data.message import Message
 from data.pauses import FIXED, Pauses
 from data.redact import Surrogates
@@ -104,39 +103,39 @@ def of(
 ) -> Transcript:
     """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown.
 
-    A quote is shown as the message holds it: `quoting` looks up what a reply points to.
+    A quote is shown as the message holds it: `quoting` looks up what a reply points to. `data.columns` does the same
+    for many messages at a time.
     """
-    turns = turns_of(conversation.turns(conversation.shown(within(messages, scope)), pauses), surrogates, zone, pauses)
-    return Transcript(tuple(turns))
-
-
-def turns_of(bursts: Iterable[Burst], surrogates: Surrogates, zone: tzinfo, pauses: Pauses) -> Iterator[Turn]:
-    """The turns of bursts that follow each other, one by one: what `of` consists of."""
+    turns: list[Turn] = []
     last: datetime | None = None
-    for burst in bursts:
+    for burst in conversation.turns(conversation.shown(within(messages, scope)), pauses):
         first = burst[0]
         gap = first.sent_at - last if last else timedelta(0)
-        quotes = () if first.mine else tuple(_quote(message, surrogates) for message in burst)
-        yield Turn(
-            mine=first.mine,
-            texts=tuple([surrogates.redact(message.said) for message in burst]),
-            at=first.sent_at.astimezone(zone),
-            gap=gap if gap >= pauses.pause else timedelta(0),
-            target=first.mine and target.against(first) is None,
-            speaker=pseudonym.of(surrogates.key, first.dialog_id, first.sender_id) if _in_a_group(first) else None,
-            quotes=quotes if any(quotes) else (),
+        quotes = () if first.mine else tuple(shortened(message.quote, surrogates) for message in burst)
+        turns.append(
+            Turn(
+                mine=first.mine,
+                texts=tuple([surrogates.redact(message.said) for message in burst]),
+                at=first.sent_at.astimezone(zone),
+                gap=gap if gap >= pauses.pause else timedelta(0),
+                target=first.mine and target.against(first) is None,
+                speaker=pseudonym.of(surrogates.key, first.dialog_id, first.sender_id) if _in_a_group(first) else None,
+                quotes=quotes if any(quotes) else (),
+            )
         )
         last = burst[-1].sent_at
+    return Transcript(tuple(turns))
 
 
 def _in_a_group(message: Message) -> bool:
     return message.sender_id is not None and not message.mine and message.dialog_id < 0
 
 
-def _quote(message: Message, surrogates: Surrogates) -> str:
-    if not message.quote:
+def shortened(quote: str | None, surrogates: Surrogates) -> str:
+    """A quote as it is shown: redacted, on one line and cut short; empty for none."""
+    if not quote:
         return ""
-    plain = " ".join(surrogates.redact(message.quote).replace('"', "'").split())
+    plain = " ".join(surrogates.redact(quote).replace('"', "'").split())
     return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
 
@@ -147,12 +146,16 @@ def quoting(messages: Iterable[Message], find: Callable[[int], Message | None]) 
     """
     before: int | None = None
     for message in messages:
-        if message.reply_to is None or not _wants_a_quote(message, before):
-            yield message
-        else:
-            found = find(message.reply_to)
-            yield replace(message, quote=found.said) if found and found.said else message
+        yield quoted(message, before, find)
         before = message.id if message.said else before
+
+
+def quoted(message: Message, before: int | None, find: Callable[[int], Message | None]) -> Message:
+    """One of them; `before` is the message that stands right before it."""
+    if message.reply_to is None or not _wants_a_quote(message, before):
+        return message
+    found = find(message.reply_to)
+    return replace(message, quote=found.said) if found and found.said else message
 
 
 def _wants_a_quote(message: Message, before: int | None) -> bool:
@@ -193,8 +196,14 @@ def _mark_of(message: Message) -> str:
     media = f"{found[0]}]" if found else "[message]"
     if not message.text:
         return media
-    size = "short" if len(message.text) <= 20 else "long" if len(message.text) > 120 else "middling"
-    kind = re.sub(r" \d.*", "", media.strip("[]")) + " and text" if message.media else "text"
+    if not message.media:
+        return text_mark(message.text)
+    return text_mark(message.text, re.sub(r" \d.*", "", media.strip("[]")) + " and text")
+
+
+def text_mark(text: str, kind: str = "text") -> str:
+    """The mark of a message that holds a text."""
+    size = "short" if len(text) <= 20 else "long" if len(text) > 120 else "middling"
     return f"[{size} {kind}]"
 
 

@@ -35,7 +35,8 @@ def frequency(replies: Mapping[str, int], total: int) -> dict[str, float]:
     return {reply: max(LEAST, (rare / count) ** 0.5) for reply, count in replies.items() if count > rare}
 
 
-def of(texts: Iterable[str], common: Mapping[str, float], age: float) -> float:
-    """The weight of one turn, two digits: the mean of its messages' frequency weights times its recency."""
-    each = [common.get(normal(text), 1.0) for text in texts]
+def of(replies: Iterable[str], common: Mapping[str, float], age: float) -> float:
+    """The weight of one turn, two digits: the mean of the frequency weights of its messages, given as `normal` writes
+    them, times its recency."""
+    each = [common.get(reply, 1.0) for reply in replies]
     return round(sum(each) / max(1, len(each)) * recency(age), 2)

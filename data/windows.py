@@ -1,48 +1,45 @@
 """The windows of one chat, in one pass over its messages, and what became of each of them."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from itertools import islice
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
 
-from data import conversation, target, transcript, weights
+from data import columns, conversation, pseudonym, transcript, weights
 from data.archive import Archive
+from data.columns import Columns, Who
 from data.consent import Consent
-from data.conversation import Burst, Step, Window
+from data.conversation import Step, Window
+from data.duplicates import SHORTEST
 from data.held_out import HeldOut
-from data.message import Message
 from data.redact import Surrogates
 from data.rhythm import Rhythm
-from data.samples import Shape, turn_to_json
-from data.transcript import Turn
+from data.samples import Shape, turn_line
+from data.tally import Tally
 
 EMBARGO = "close to the held-out time"
-_CHUNK = 2000
+_MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One turn with what it was made from."""
+class Told(NamedTuple):
+    """One turn with what must be known of it later."""
 
-    burst: Burst
-    turn: Turn
     line: str
     """The turn as JSON."""
+    who: Who
+    began: int
+    """Microseconds since 1970."""
+    first: int
+    """The id of its first message."""
+    last: int
+    messages: int
+    """How many it is made of."""
     upto: int
-    """How many shown messages of its chat stand up to its end."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What became of the messages."""
-
-    messages: int = 0
-    kept: int = 0
-    turns: int = 0
-    characters: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    not_learned: Counter[str] = field(default_factory=Counter)
+    """How many shown messages of its topic stand up to its end."""
+    topic: int | None
+    long: tuple[str, ...]
+    """Normal forms of own messages, to be learned, that are long enough to be copies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,88 +60,77 @@ class Cutter:
     def windows(self, consent: Consent) -> Iterator[Window[Told]]:
         """The windows of a chat, oldest first, topic by topic."""
         surrogates = Surrogates(self.key, consent.dialog_id)
-        for thread in self.archive.threads(consent.dialog_id):
+        for topic in self.archive.topics(consent.dialog_id):
             covered = kept = upto = 0
-            shown = _Counted(self._shown(thread, consent))
-            for window in conversation.windows(self._steps(shown, surrogates), self.shape.window):
+            counted = _Counted(columns.shown(self.archive, consent, topic, self.tally))
+            for window in conversation.windows(self._steps(counted, surrogates, topic), self.shape.window):
                 for step in window.steps[max(0, covered - window.start) :]:
                     kept += self._keep(step)
                 covered, upto = window.start + len(window.steps), window.steps[-1].turn.upto
-                fresh = [step.turn for step in window.steps[window.fresh :] if step.target]
-                self.tally.turns += len(fresh)
-                self.tally.characters += sum(len(message.said) for told in fresh for message in told.burst)
+                for step in window.steps[window.fresh :]:
+                    if step.target:
+                        self.tally.turns += 1
+                        self.tally.characters += step.size - step.turn.messages
                 yield window
             self.tally.kept += kept
             self.tally.dropped["far from any turn of yours"] += upto - kept
-            self.tally.dropped["after your last turn"] += shown.count - upto
+            self.tally.dropped["after your last turn"] += counted.count - upto
 
     def _keep(self, step: Step[Told]) -> int:
         told = step.turn
-        if told.turn.mine and not step.target:
-            self.tally.not_learned[target.against(told.burst[0]) or EMBARGO] += len(told.burst)
-        return len(told.burst)
+        if not step.target and isinstance(told.who, str):
+            self.tally.not_learned[told.who or EMBARGO] += told.messages
+        return told.messages
 
-    def _shown(self, thread: Iterable[Message], consent: Consent) -> Iterator[Message]:
-        def find(message_id: int) -> Message | None:
-            return self.archive.message(consent.dialog_id, message_id)
+    def _steps(self, chunks: Iterable[Columns], surrogates: Surrogates, topic: int | None) -> Iterator[Step[Told]]:
+        """The turns of one topic, as `transcript.of` makes them."""
+        pause, silence = (each // _MICROSECOND for each in (self.shape.pauses.pause, self.shape.pauses.silence))
+        dialog_id, zone, redact = surrogates.dialog_id, self.shape.zone, surrogates.redact
+        part, last, answered, upto = "", 0, None, 0
+        for shown, bounds in columns.turns(chunks, pause):
+            texts = list(map(redact, shown.said))
+            for start, end in pairwise(bounds):
+                who, began, said = shown.who[start], shown.at[start], shown.said[start:end]
+                gap = began - last if upto else 0
+                if not upto or gap >= silence:
+                    part = self.held_out.part(dialog_id, began / 1e6) or ""
+                at = datetime.fromtimestamp(began / 1e6, zone)
+                mine, speaker, weight = isinstance(who, str), None, 1.0
+                quotes = long = tuple[str, ...]()
+                if who == "":
+                    self.rhythm.wrote(dialog_id, shown.at[start:end], answered, at.hour)
+                    if part:
+                        replies = list(map(weights.normal, said))
+                        long = tuple(reply for reply, text in zip(replies, said, strict=True) if len(text) >= SHORTEST)
+                        weight = weights.of(replies, self.common, self.newest - began / 1e6)
+                elif not isinstance(who, str):
+                    if who is not None and dialog_id < 0:
+                        speaker = pseudonym.of(surrogates.key, dialog_id, who)
+                    if shown.quotes:
+                        quotes = self._quotes(shown, start, end, surrogates)
+                upto += end - start
+                target = who == "" and part != ""
+                line = turn_line(
+                    mine, texts[start:end], at, gap / 1e6 if gap >= pause else 0, target, speaker, quotes, weight
+                )
+                told = Told(line, who, began, shown.ids[start], shown.ids[end - 1], end - start, upto, topic, long)
+                yield Step(told, sum(map(len, said)) + end - start, target, part)
+                last = shown.at[end - 1]
+                answered = None if mine else last
 
-        messages = iter(transcript.quoting(thread, find))
-        while chunk := list(islice(messages, _CHUNK)):
-            self.tally.messages += len(chunk)
-            for message in consent.allows(chunk):
-                if message.service:
-                    self.tally.dropped["not said but happened"] += 1
-                elif not message.said:
-                    self.tally.dropped["empty"] += 1
-                else:
-                    yield message
-
-    def _steps(self, shown: "_Counted", surrogates: Surrogates) -> Iterator[Step[Told]]:
-        pauses = self.shape.pauses
-        part: str | None = None
-        last: Message | None = None
-        upto = 0
-        bursts = list[Burst]()  # of one turn: what `turns_of` was given last
-
-        def watched() -> Iterator[Burst]:
-            for burst in conversation.turns(shown, pauses):
-                bursts[:] = [burst]
-                yield burst
-
-        for turn in transcript.turns_of(watched(), surrogates, self.shape.zone, pauses):
-            (burst,) = bursts
-            first = burst[0]
-            if last is None or first.sent_at - last.sent_at >= pauses.silence:
-                part = self.held_out.part(first.dialog_id, first.sent_at.timestamp())
-            if turn.mine and turn.target:
-                self.rhythm.wrote(burst, last, turn.at)
-                turn = self._weighed(turn, burst, part)
-            upto += len(burst)
-            told = Told(burst, turn, turn_to_json(turn), upto)
-            yield Step(told, conversation.length(burst), turn.target, part or "")
-            last = burst[-1]
-
-    def _weighed(self, turn: Turn, burst: Burst, part: str | None) -> Turn:
-        if part is None:
-            return replace(turn, target=False)
-        age = self.newest - burst[0].sent_at.timestamp()
-        weight = weights.of((message.said for message in burst), self.common, age)
-        return turn if weight == 1.0 else replace(turn, weight=weight)
+    def _quotes(self, shown: Columns, start: int, end: int, surrogates: Surrogates) -> tuple[str, ...]:
+        quotes = tuple(transcript.shortened(shown.quotes.get(each), surrogates) for each in shown.ids[start:end])
+        return quotes if any(quotes) else ()
 
 
 class _Counted:
-    """Messages that are counted as they pass by."""
+    """Counts the messages that pass by."""
 
-    def __init__(self, messages: Iterator[Message]) -> None:
+    def __init__(self, chunks: Iterator[Columns]) -> None:
         self.count = 0
-        self._messages = messages
+        self._chunks = chunks
 
-    def __iter__(self) -> Iterator[Message]:
-        for message in self._messages:
-            self.count += 1
-            yield message
-
-
-def began(window: Window[Told]) -> datetime:
-    """When what is new in a window begins."""
-    return window.steps[window.fresh].turn.burst[0].sent_at
+    def __iter__(self) -> Iterator[Columns]:
+        for chunk in self._chunks:
+            self.count += len(chunk.ids)
+            yield chunk
