@@ -162,13 +162,18 @@ class Archive(Store):
     def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
         """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
         sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is anything more."""
-        cursor = self.db.cursor()
-        cursor.row_factory = None
-        return cursor.execute(
+        return self.tuples(
             f"SELECT id, mine, sent_at, text, sender_id, {_ODD} FROM messages"
             " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",
-            (dialog_id, topic),
+            dialog_id,
+            topic,
         )
+
+    def tuples(self, query: str, *values: object) -> sqlite3.Cursor:
+        """What a query finds, as plain tuples: for many rows at a time."""
+        cursor = self.db.cursor()
+        cursor.row_factory = None
+        return cursor.execute(query, values)
 
     def some(self, dialog_id: int, ids: Iterable[int]) -> dict[int, Message]:
         """Those of these messages of a dialog that there are, by their ids."""

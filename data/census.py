@@ -1,29 +1,31 @@
-"""What must be known of all chats before one of them can be cut: counted by SQLite, so that no message is held here."""
+"""What must be known of all chats before one of them can be cut: counted in one reading that holds no message."""
 
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from data.archive import Archive
 
-_OWN = (
-    "dialog_id = ? AND mine AND NOT (by_twin OR forwarded OR via_bot OR service) "
-    "AND text <> '' AND coalesce(media, '') = ''"
-)
-_GAPS = """
-    SELECT CAST(gap AS INTEGER), own, count(*) FROM (
-        SELECT sent_at - lag(sent_at) OVER (ORDER BY id) AS gap, mine AND lag(mine) OVER (ORDER BY id) AS own
-        FROM messages WHERE dialog_id = ?) WHERE gap >= 1 GROUP BY 1, 2
+Times = NDArray[np.float64]
+
+_AT_ONCE = 20_000
+_LINES = """
+    SELECT sent_at, mine, CASE WHEN
+        mine AND NOT (by_twin OR forwarded OR via_bot OR service) AND text <> '' AND coalesce(media, '') = ''
+        THEN CASE WHEN length(text) < ? THEN text ELSE '' END END
+    FROM messages WHERE dialog_id = ? ORDER BY id
 """
+"""When each message was sent, whether by the owner, and of the owner's words those that are short, "" for others."""
 
 
 @dataclass(slots=True)
 class Census:
     """Counts over chats."""
 
-    messages: Counter[int] = field(default_factory=Counter)
-    """All messages, by dialog."""
     own: Counter[int] = field(default_factory=Counter)
     """The owner's own messages, by dialog."""
     times: "array[float]" = field(default_factory=lambda: array("d"))
@@ -40,20 +42,35 @@ def take(archive: Archive, dialogs: Iterable[int], normal: Callable[[str], str],
     """Count over these dialogs; `replies` holds messages of fewer than `short` characters."""
     census = Census()
     for dialog_id in dialogs:
-        times = array(
-            "d", (at for (at,) in archive.db.execute(f"SELECT sent_at FROM messages WHERE {_OWN}", (dialog_id,)))
-        )
-        census.messages[dialog_id] = archive.count(dialog_id)
-        if not times:
-            continue
-        census.own[dialog_id] = len(times)
-        census.times.extend(times)
-        for gap, own, count in archive.db.execute(_GAPS, (dialog_id,)):
-            census.gaps[gap] += count
-            if own:
-                census.bursts[gap] += count
-        said = f"SELECT text, count(*) FROM messages WHERE {_OWN} AND length(text) < ? GROUP BY 1"
-        for text, count in archive.db.execute(said, (dialog_id, short)):
-            census.replies[normal(text)] += count
+        _take_one(archive, dialog_id, normal, short, census)
     census.times = array("d", sorted(census.times))
     return census
+
+
+def _take_one(archive: Archive, dialog_id: int, normal: Callable[[str], str], short: int, census: Census) -> None:
+    rows = archive.tuples(_LINES, short, dialog_id)
+    own, said, gaps, bursts = 0, Counter[str](), Counter[int](), Counter[int]()
+    sent, mine = list[float](), list[int]()
+    while some := rows.fetchmany(_AT_ONCE):
+        at, by_owner, texts = zip(*some, strict=True)
+        times = [time for time, text in zip(at, texts, strict=True) if text is not None]
+        census.times.extend(times)
+        own += len(times)
+        said.update(filter(None, texts))
+        sent, mine = [*sent[-1:], *at], [*mine[-1:], *by_owner]
+        _count_gaps(np.array(sent), np.array(mine, dtype=bool), gaps, bursts)
+    if own:
+        census.own[dialog_id] = own
+        census.gaps += gaps
+        census.bursts += bursts
+        for text, count in said.items():
+            census.replies[normal(text)] += count
+
+
+def _count_gaps(sent: Times, mine: NDArray[np.bool_], gaps: Counter[int], bursts: Counter[int]) -> None:
+    """Gaps between neighbours, from one second on, in whole seconds."""
+    lasted = np.diff(sent)
+    for counter, counted in ((gaps, lasted >= 1), (bursts, (lasted >= 1) & mine[1:] & mine[:-1])):
+        seconds, counts = np.unique(lasted[counted].astype(np.int64), return_counts=True)
+        for each, count in zip(seconds.tolist(), counts.tolist(), strict=True):
+            counter[each] += count

@@ -5,7 +5,6 @@ dataset and the live client, so a live context is made of the same turns as a tr
 silences, which leave a gap mark.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
@@ -15,6 +14,8 @@ from data.pauses import FIXED, Pauses
 
 Burst = tuple[Message, ...]
 T = TypeVar("T")
+_RECENT = 500
+"""Turns that are kept before the oldest are looked through."""
 
 
 class Step(NamedTuple, Generic[T]):
@@ -98,8 +99,8 @@ def windows(steps: Iterable[Step[T]], limit: int) -> Iterator[Window[T]]:
     about a third of `limit` of what stood before it, at least one turn; the first of a chat with all that fits, as the
     live view of a young chat does. Turns far from any target are in no window.
     """
-    recent: deque[Step[T]] = deque()
-    recent_size = 0
+    recent: list[Step[T]] = []
+    sizes: list[int] = []  # of them
     open_: list[Step[T]] = []
     fresh = start = size = used = 0
     first = True
@@ -111,25 +112,20 @@ def windows(steps: Iterable[Step[T]], limit: int) -> Iterator[Window[T]]:
             open_.append(step)
             size += step.size
         elif step.target:
-            context = _context(recent, limit - step.size if first else limit // 3)
-            open_ = [*context, step]
-            fresh, start = len(context), seen - len(context)
-            size = sum(each.size for each in open_)
+            room = limit - step.size if first else limit // 3
+            begin = max(0, min(_back(sizes, len(sizes), room), len(sizes) - 1))
+            open_ = [*recent[begin:], step]
+            fresh, start = len(open_) - 1, seen - (len(open_) - 1)
+            size = sum(sizes[begin:]) + step.size
         if step.target:
             used = len(open_)
         recent.append(step)
-        recent_size += step.size
-        while recent_size > limit and len(recent) > 1:
-            recent_size -= recent.popleft().size
+        sizes.append(step.size)
+        if len(sizes) >= _RECENT:  # what no window reaches back to any more
+            begin = max(0, min(_back(sizes, len(sizes), limit), len(sizes) - 1))
+            del recent[:begin], sizes[:begin]
     if open_:
         yield Window(tuple(open_[:used]), fresh, start)
-
-
-def _context(recent: Sequence[Step[T]], room: int) -> list[Step[T]]:
-    if not recent:
-        return []
-    sizes = [step.size for step in recent]
-    return list(recent)[min(_back(sizes, len(sizes), room), len(sizes) - 1) :]
 
 
 def length(burst: Sequence[Message]) -> int:

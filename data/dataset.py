@@ -8,10 +8,11 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import compress, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,6 +33,8 @@ from data.windows import Cutter, Told
 
 UNFINISHED = "unfinished"
 """The folder inside the dataset's in which a new one grows."""
+_AT_ONCE = 100
+"""Windows whose texts are looked at together."""
 DUPLICATE = "said before"
 IN_TEST = "said in the held-out part"
 
@@ -175,16 +178,15 @@ def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
     """The lines of the owner's parts in order of time. In training, what is said in a held-out part is context only,
     and so is the third and every later copy of one text. Returns the number of samples of each part."""
     rows.sort(key=lambda row: (row.began, row.dialog_id, row.first))
-    tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
-    seen = Duplicates()
     split: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     with (work / "unsorted").open("rb") as lines:
         for name in OWN_SPLITS:
+            part = [row for row in rows if row.split == name]
             with open_private(work / f"{name}.jsonl") as file:
-                for row in (row for row in rows if row.split == name):
+                for row, out in _not_again(part, rows) if name == "train" else ((row, {}) for row in part):
                     lines.seek(row.offset)
                     line = lines.read(row.size)
-                    if name == "train" and (out := _not_again(row, tested, seen)):
+                    if out:
                         line = _without(line, out, row, tally)
                     file.write(line)
                     split[name] += bool(line)
@@ -192,15 +194,19 @@ def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
     return split
 
 
-def _not_again(row: _Row, tested: set[str], seen: Duplicates) -> dict[int, str]:
-    """Turns of a window that may not be learned, with the reason."""
-    out: dict[int, str] = {}
-    for turn, text in row.long:
-        if text in tested:
-            out[turn] = IN_TEST
-        elif seen.again(text):
-            out.setdefault(turn, DUPLICATE)
-    return out
+def _not_again(train: Iterable[_Row], rows: Iterable[_Row]) -> Iterator[tuple[_Row, dict[int, str]]]:
+    """Each window of training with its turns that may not be learned, and the reason."""
+    tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
+    seen = Duplicates()
+    rest = iter(train)
+    while some := list(islice(rest, _AT_ONCE)):
+        out: list[dict[int, str]] = [{turn: IN_TEST for turn, text in row.long if text in tested} for row in some]
+        told = [(each, turn, text) for each, row in zip(out, some, strict=True) for turn, text in row.long
+                if text not in tested]  # fmt: skip
+        again = seen.again([text for *_, text in told])
+        for each, turn, _ in compress(told, again):
+            each.setdefault(turn, DUPLICATE)
+        yield from zip(some, out, strict=True)
 
 
 def _without(line: bytes, out: dict[int, str], row: _Row, tally: Tally) -> bytes:

@@ -5,12 +5,14 @@ live client needs no table to call people what training called them.
 """
 
 import hmac
+from functools import lru_cache
 
 _SOUNDS = ("bdfgklmnprstvz", "aeiou")
 _LETTERS = 5
 """Consonant, vowel, consonant, vowel, consonant: 68,600 names, so that two people of one group seldom share one."""
 
 
+@lru_cache(maxsize=10_000)
 def of(key: bytes, dialog_id: int, person_id: int | None) -> str:
     """What this person is called in this chat, such as `Kimat`."""
     number = int.from_bytes(hmac.digest(key, f"name\0{dialog_id}\0{person_id}".encode(), "sha256")[:8], "big")
