@@ -3,9 +3,9 @@
     python -m bench.build [MESSAGES]
 
 Both read the same archive and end in ids of the same tokenizer. Each side runs in a process of its own, so that peaks
-of memory are its own. `processor_seconds` are those that a processor worked for it, which tell more than the others
-where the machine is shared; `.._tokenizer` are those of the tokenizer alone, on our side. Needs the extra `bench` and
-the small model.
+of memory are its own, and works on one thread. `processor_seconds` are those that a processor worked for it, which tell
+more than the others where the machine is shared, and so does `ratio_processor`; `.._bare` are those of the dataset
+without redaction, `.._tokenizer` those of the tokenizer alone, on our side. Needs the extra `bench` and the small model.
 """
 
 import argparse
@@ -52,6 +52,8 @@ def main() -> None:
                 "peak_memory_bytes": ours["peak_memory_bytes"],
                 "ratio": round(seed["seconds"] / bare["seconds"], 2),
                 "ratio_redacted": round(seed["seconds"] / ours["seconds"], 2),
+                "ratio_processor": round(seed["processor"] / bare["processor"], 2),
+                "ratio_processor_redacted": round(seed["processor"] / ours["processor"], 2),
                 "own_turns_trained_share": ours["own_turns_trained_share"],
                 "own_turns_trained_share_seed": seed["own_turns_trained_share"],
                 "seconds_to_ids": bare["seconds"],
@@ -59,6 +61,8 @@ def main() -> None:
                 "seconds_to_ids_seed": seed["seconds"],
                 "seconds_seed_pandas": seed["build_seconds"],
                 "processor_seconds": ours["build_processor"],
+                "processor_seconds_seed_pandas": seed["build_processor"],
+                "processor_seconds_bare": bare["build_processor"],
                 "processor_seconds_to_ids": bare["processor"],
                 "processor_seconds_to_ids_redacted": ours["processor"],
                 "processor_seconds_to_ids_seed": seed["processor"],

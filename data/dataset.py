@@ -211,7 +211,7 @@ def _not_again(train: Iterable[_Row], rows: Iterable[_Row]) -> Iterator[tuple[_R
 
 def _without(line: bytes, out: dict[int, str], row: _Row, tally: Tally) -> bytes:
     """A sample's line with these turns as context only; nothing where nothing is left to learn."""
-    sample = Sample.from_json(line.decode())
+    sample = Sample.from_json(line)
     turns = list(sample.transcript.turns)
     for index, reason in out.items():
         tally.turns -= 1

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import orjson
+
 from data.errors import UserError
 from data.pauses import FIXED, Pauses
 from data.transcript import Transcript, Turn
@@ -44,9 +46,9 @@ class Sample:
         return line_of(self.dialog_id, self.fresh, map(turn_to_json, self.transcript.turns))
 
     @classmethod
-    def from_json(cls, line: str) -> "Sample":
+    def from_json(cls, line: str | bytes) -> "Sample":
         """The inverse of `to_json`."""
-        row = json.loads(line)
+        row = orjson.loads(line)
         return cls(row["dialog"], Transcript(tuple(map(_turn_of, row["turns"]))), row["fresh"])
 
 
@@ -94,16 +96,20 @@ _quoted = json.encoder.encode_basestring
 
 
 def _turn_of(values: dict[str, Any]) -> Turn:
+    gap = values.get("gap")
     return Turn(
-        mine=values["mine"],
-        texts=tuple(values["texts"]),
-        at=datetime.fromisoformat(values["at"]),
-        gap=timedelta(seconds=values.get("gap", 0)),
-        target=values.get("target", False),
-        speaker=values.get("speaker"),
-        quotes=tuple(values.get("quotes", ())),
-        weight=values.get("weight", 1.0),
+        values["mine"],
+        tuple(values["texts"]),
+        datetime.fromisoformat(values["at"]),
+        timedelta(seconds=gap) if gap else _NO_TIME,
+        values.get("target", False),
+        values.get("speaker"),
+        tuple(values.get("quotes", ())),
+        values.get("weight", 1.0),
     )
+
+
+_NO_TIME = timedelta(0)
 
 
 def line_of(dialog_id: int, fresh: int, turns: Iterable[str]) -> str:
@@ -178,7 +184,7 @@ def read(folder: Path, split: str) -> list[Sample]:
 def each(folder: Path, split: str) -> Iterator[Sample]:
     """The same one by one, for those who need not hold all of them."""
     try:
-        with (folder / f"{split}.jsonl").open(encoding="utf-8") as lines:
+        with (folder / f"{split}.jsonl").open("rb") as lines:
             for line in lines:
                 yield Sample.from_json(line)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -7,7 +7,6 @@ what is recognised, how often, and what is not.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
 
@@ -42,7 +41,7 @@ def find(text: str) -> list[Secret]:
 
 def _rules(text: str, words: list[str]) -> Iterator[tuple[str, Spans]]:
     """The rules that may find something in this text: most lines have none of what they look for."""
-    if all(map(_is_dull, words)):
+    if _dull.issuperset(words) or _all_dull(words):
         if len(words) >= seeds.LEAST:
             yield "seed", seeds.spans
         return
@@ -72,10 +71,25 @@ def _rules(text: str, words: list[str]) -> Iterator[tuple[str, Spans]]:
         yield "phone", phones.spans
 
 
-@lru_cache(maxsize=100_000)
+_dull: set[str] = set()
+"""Dull words met so far: people say the same words over and over, so a word is looked up far more often than found
+out."""
+_MOST = 100_000
+
+
+def _all_dull(words: list[str]) -> bool:
+    if len(_dull) > _MOST:
+        _dull.clear()
+    for word in words:
+        if word not in _dull:
+            if not _is_dull(word):
+                return False
+            _dull.add(word)
+    return True
+
+
 def _is_dull(word: str) -> bool:
-    """Whether no rule looks for this word, but as one of a seed phrase. People say the same words over and over, so
-    this is looked up far more often than found out."""
+    """Whether no rule looks for this word, but as one of a seed phrase."""
     if len(word) >= _LONG or _MARKS.search(word) or not (word.isascii() or _ONE_WORD.fullmatch(word)):
         return False
     return not any(map(f" {word.lower()} ".__contains__, _STEMS))
