@@ -2,10 +2,10 @@
 
     python -m bench.build [MESSAGES]
 
-Both read the same archive and end in ids of the same tokenizer. Each side runs in a process of its own, so that peaks
-of memory are its own, and works on one thread. `processor_seconds` are those that a processor worked for it, which tell
-more than the others where the machine is shared, and so does `ratio_processor`; `.._bare` are those of the dataset
-without redaction, `.._tokenizer` those of the tokenizer alone, on our side. Needs the extra `bench` and the small model.
+Both read the same archive, work on one thread and end in ids of the same tokenizer. Each side runs in a process of its
+own, so that peaks of memory are its own. `processor_seconds` are those that a processor worked for it, which tell more
+than the others where the machine is shared, and so does `ratio_processor`; `.._bare` are those of the dataset without
+redaction, `.._tokenizer` those of the tokenizer alone, on our side. Needs the extra `bench` and the small model.
 """
 
 import argparse

@@ -95,32 +95,35 @@ class Cutter:
                 if not upto or gap >= silence:
                     part = self.held_out.part(dialog_id, began / 1e6) or ""
                 at = datetime.fromtimestamp(began / 1e6, zone)
-                mine, speaker, weight = isinstance(who, str), None, 1.0
+                speaker, weight = None, 1.0
                 quotes = long = tuple[str, ...]()
                 if who == "":
                     self.rhythm.wrote(dialog_id, shown.at[start:end], answered, at.hour)
                     if part:
-                        replies = list(map(weights.normal, said))
-                        long = tuple(reply for reply, text in zip(replies, said, strict=True) if len(text) >= SHORTEST)
-                        weight = weights.of(replies, self.common, self.newest - began / 1e6)
+                        weight, long = self._weighed(said, began)
                 elif not isinstance(who, str):
                     if who is not None and dialog_id < 0:
                         speaker = pseudonym.of(surrogates.key, dialog_id, who)
-                    if shown.quotes:
-                        quotes = self._quotes(shown, start, end, surrogates)
+                    quotes = _quotes(shown, start, end, surrogates) if shown.quotes else ()
                 upto += end - start
-                target = who == "" and part != ""
-                line = turn_line(
-                    mine, texts[start:end], at, gap / 1e6 if gap >= pause else 0, target, speaker, quotes, weight
-                )
+                mine, target = isinstance(who, str), who == "" and part != ""
+                mark = gap / 1e6 if gap >= pause else 0
+                line = turn_line(mine, texts[start:end], at, mark, target, speaker, quotes, weight)
                 told = Told(line, who, began, shown.ids[start], shown.ids[end - 1], end - start, upto, topic, long)
                 yield Step(told, sum(map(len, said)) + end - start, target, part)
                 last = shown.at[end - 1]
                 answered = None if mine else last
 
-    def _quotes(self, shown: Columns, start: int, end: int, surrogates: Surrogates) -> tuple[str, ...]:
-        quotes = tuple(transcript.shortened(shown.quotes.get(each), surrogates) for each in shown.ids[start:end])
-        return quotes if any(quotes) else ()
+    def _weighed(self, said: list[str], began: int) -> tuple[float, tuple[str, ...]]:
+        """How much an own turn counts, and what of it is long enough to be a copy, in normal form."""
+        replies = list(map(weights.normal, said))
+        weight = weights.of(replies, self.common, self.newest - began / 1e6)
+        return weight, tuple(reply for reply, text in zip(replies, said, strict=True) if len(text) >= SHORTEST)
+
+
+def _quotes(shown: Columns, start: int, end: int, surrogates: Surrogates) -> tuple[str, ...]:
+    quotes = tuple(transcript.shortened(shown.quotes.get(each), surrogates) for each in shown.ids[start:end])
+    return quotes if any(quotes) else ()
 
 
 class _Counted:
