@@ -27,7 +27,7 @@ from data import samples, transcript
 from data.samples import Sample
 from data.transcript import Role
 from training import adapter, evaluate, model, ranks, schedule
-from training.encode import CONTEXT_TOKENS, Encoded, Encoder
+from training.encode import CONTEXT_TOKENS, Encoded, Encoder, labels
 from training.model import LanguageModel
 from training.schedule import TrainOptions
 from training.step import Stepper
@@ -204,11 +204,12 @@ def everyones(encoder: Encoder, sample: Sample, window: Encoded) -> Encoded:
     rendered = transcript.render(sample.transcript)
     others = len(sample.transcript.turns)  # their blocks bear no number, as nobody else asks for loss on them
     blocks = tuple(
-        replace(block, turn=others + place) if block.role is Role.USER else block
+        block._replace(turn=others + place) if block.role is Role.USER else block
         for place, block in enumerate(rendered)
     )
     learned = frozenset(block.turn for block in blocks if block.turn is not None)
-    _, kinds, by_turn, _ = encoder._walk(blocks, 0, learned)
+    ids, parts, _ = encoder._walk(blocks, learned, encoder._known(blocks))
+    kinds, by_turn = labels(parts, len(ids))
     length = len(window.ids)
     return replace(window, kinds=kinds[:length], turns=by_turn[:length])
 

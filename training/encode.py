@@ -172,13 +172,9 @@ class Encoder:
         target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
         ids, learned, characters = self._walk(blocks, target, known)
         end = learned[-1].end if learned else len(ids)
-        kinds, turns = [int(Kind.CONTEXT)] * end, [-1] * end
-        for part in learned:
-            here = slice(part.start, part.end)
-            kinds[here] = [int(part.kind)] * (part.end - part.start)
-            turns[here] = [part.turn + offset] * (part.end - part.start)
+        kinds, turns = labels(learned, end, offset)
         weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
-        return Encoded(tuple(ids[:end]), tuple(kinds), tuple(turns), characters, weights)
+        return Encoded(tuple(ids[:end]), kinds, turns, characters, weights)
 
     def _walk(
         self, blocks: tuple[Block, ...], target: frozenset[int], known: Mapping[str, Ids]
@@ -237,6 +233,15 @@ class Encoder:
 
     def _control(self, part: str) -> list[int]:
         return list(self._tokenizer(part, add_special_tokens=False, split_special_tokens=False)["input_ids"])
+
+
+def labels(learned: Iterable[_Learned], length: int, offset: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of so many tokens the kind of each, and the index of its turn."""
+    kinds, turns = [int(Kind.CONTEXT)] * length, [-1] * length
+    for start, end, kind, turn in learned:
+        kinds[start:end] = [int(kind)] * (end - start)
+        turns[start:end] = [turn + offset] * (end - start)
+    return tuple(kinds), tuple(turns)
 
 
 def _parts(rendered: str, marks: list[str]) -> list[str] | None:
