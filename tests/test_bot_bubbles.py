@@ -235,3 +235,14 @@ def test_without_a_rhythm_that_can_be_used_there_is_a_plain_default(tmp_path: Pa
 def test_a_gap_lies_between_two_quantiles() -> None:
     gaps = Gaps((0.1, 0.5, 0.9), (2.0, 6.0, 14.0))
     assert [gaps.draw(chance) for chance in (0.0, 0.3, 0.5, 0.7, 1.0)] == pytest.approx([2.0, 4.0, 6.0, 10.0, 14.0])
+
+
+def test_of_one_reply_no_bubble_is_next_while_an_earlier_one_is_on_the_wire(bubbles: Bubbles) -> None:
+    assert bubbles.plan(approved(bubbles, "one", "two"))
+    other = approved(bubbles, "elsewhere", upto_id=UPTO + 1)
+    assert bubbles.plan(other)
+    first = bubbles.attempt(bubbles.next()[0])
+    assert first
+    assert [each.text for each in bubbles.next()] == ["elsewhere"]
+    bubbles.sent(first.id, UPTO + 5)
+    assert [each.text for each in bubbles.next()] == ["two", "elsewhere"]

@@ -3,12 +3,16 @@ while nobody listens is found."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from telethon.tl import types
 
 from bot.control import Control
 from bot.livedb import LiveDb
 from bot.policy import Mode
+from sandbox.box import Post
+from sandbox.furniture import BOT
 from tests.household import Household, now, paused, person, settle, until
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
@@ -24,6 +28,16 @@ def test_a_pause_holds_until_it_is_lifted_and_survives_a_restart(tmp_path: Path)
     Control(second).resume(NOW)
     assert not Control(second).paused(NOW)
     second.close()
+
+
+def test_a_file_in_the_home_pauses_and_resume_takes_it_away(tmp_path: Path) -> None:
+    live = LiveDb(tmp_path / "live.db")
+    (tmp_path / "PAUSE").touch()
+    assert Control(live).paused(NOW)
+    Control(live).resume(NOW)
+    assert not (tmp_path / "PAUSE").exists()
+    assert not Control(live).paused(NOW)
+    live.close()
 
 
 def test_a_pause_for_a_while_ends_by_itself(tmp_path: Path) -> None:
@@ -184,3 +198,22 @@ async def test_what_the_twin_wrote_last_is_told_in_saved_messages(house: Househo
         await house.heard("sent")
         assert (await asked(house, ".twin log ")).endswith(f"{anna.title}: sounds good")
         assert "running" in await asked(house, ".twin status")
+
+
+async def test_a_command_that_somebody_else_wrote_is_not_obeyed_though_it_lies_in_saved_messages(
+    house: Household,
+) -> None:
+    """Forwarded there, or made by an inline bot; while it runs, and found at the next start."""
+    me = house.owner_id
+
+    def lay(**more: Any) -> None:
+        house.sandbox.deliver(Post(me, me, house.sandbox.town.clock.now(), ".twin pause", **more))
+
+    for _ in range(2):
+        async with house.running():
+            lay(forward=types.MessageFwdHeader(date=now(), from_id=types.PeerUser(person(house).id)))
+            lay(via_bot=BOT)
+            asked = await typed(house, ".twin status")
+            await until(lambda asked=asked: house.sandbox.post(asked).text.startswith("Twin "))
+            assert house.sandbox.post(asked).text.startswith("Twin running.")
+    assert not paused(house)

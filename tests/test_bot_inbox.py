@@ -54,8 +54,20 @@ def test_an_outcome_is_given_once_and_never_changed(inbox: Inbox) -> None:
 def test_settling_one_chat_leaves_another_with_the_same_ids_waiting(inbox: Inbox) -> None:
     inbox.add(5, 11, "hey", NOW)
     inbox.add(6, 11, "hey", NOW)
+    inbox.add(7, 11, "hey", NOW)
     inbox.settle(5, 11, Outcome.OFF)
-    assert [chat.dialog_id for chat in inbox.waiting()] == [6]
+    assert [chat.dialog_id for chat in inbox.waiting()] == [6, 7]
+    inbox.settle_turn(inbox.waiting()[0], Outcome.OFF)
+    assert [chat.dialog_id for chat in inbox.waiting()] == [7]
+
+
+def test_settling_one_topic_leaves_the_others_waiting(inbox: Inbox) -> None:
+    for message_id, topic in ((11, 3), (12, None), (13, 4)):
+        inbox.add(-5, message_id, "hey", NOW, topic)
+    (last,) = [chat for chat in inbox.waiting() if chat.topic_id == 4]
+    assert inbox.turn(last) == [13]
+    inbox.settle_turn(last, Outcome.SUGGESTED, 1)
+    assert [chat.upto_id for chat in inbox.waiting()] == [12, 11]
 
 
 def test_wanting_another_suggestion_opens_just_its_messages_again(inbox: Inbox) -> None:
