@@ -7,11 +7,16 @@ import socket
 from pathlib import Path
 
 from bot.policy import Mode
-from bot.web.server import serving
+from bot.web.access import Address
+from bot.web.server import Page, serving
+from sandbox.server import Sandbox
+from sandbox.small import ALMA, small_town
+from tests import training_models as models
 from tests.household import Household, person
 from tests.page_client import Client
 from tests.paper_house import paper_house
-from tests.terminal import Terminal, ended
+from tests.terminal import PATIENCE, Terminal, ended
+from training import base
 
 
 async def test_what_is_approved_on_the_page_is_sent_and_the_line_says_so(house: Household) -> None:
@@ -47,6 +52,38 @@ async def test_another_one_is_asked_for_on_the_page_and_comes_to_it(house: House
     assert second != first
     assert f'id="s{second}"' in told.text
     assert house.delivered() == []
+
+
+async def test_run_opens_the_page_in_its_own_process_and_lends_it_its_model(tmp_path: Path) -> None:
+    base.find("smollm2", models.MODELS)
+    async with Sandbox(small_town()) as sandbox:
+        shell = Terminal(
+            tmp_path,
+            sandbox,
+            {
+                "DOPPELGRAM_WEB__PORT": "0",
+                "DOPPELGRAM_MODEL__BASE": "smollm2",
+                "DOPPELGRAM_MODEL__CACHE": str(models.MODELS),
+                "DOPPELGRAM_MODEL__MAX_TOKENS": "8",
+                "DOPPELGRAM_MODEL__CANDIDATES": "1",
+            },
+        )
+        (await shell.login()).ok()
+        (await shell("chats", "--json")).ok()
+        (await shell("consent", "grant", str(ALMA), "--scope", "chat")).ok()
+        (await shell("pull", "--all")).ok()
+        process = await shell.start("run", "--web", "--json")
+        assert process.stdout
+        told = json.loads(await asyncio.wait_for(process.stdout.readline(), PATIENCE))
+        assert told["event"] == "page"
+        port = int(told["link"].split(":")[2].split("/")[0])
+        client = await asyncio.to_thread(Client(Page(Address("127.0.0.1", port), told["link"])).enter)
+        assert "The twin is at work" in (await asyncio.to_thread(client.get, "/")).text
+        answer = await asyncio.to_thread(client.post, f"/twin/{ALMA}/say", ("text", "how was the lake?"))
+        assert answer.status == 200
+        assert "uncalibrated" in answer.text or "no confidence known" in answer.text
+        process.send_signal(signal.SIGTERM)
+        assert (await ended(process)).code == 0
 
 
 async def test_the_link_is_printed_once_and_ctrl_c_closes_the_page(tmp_path: Path) -> None:

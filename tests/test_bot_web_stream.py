@@ -1,5 +1,6 @@
 """The event stream: it tells at once that something changed, says nothing else, and costs nothing once it is closed."""
 
+import os
 import select
 import socket
 import statistics
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from bot.control import Control
+from bot.desk import Desk
 from bot.livedb import LiveDb
 from bot.suggestion import State
+from bot.web.watch import TOPICS, Watch
 from sandbox.stage import FIRST_CONTACT as JUNO
 from tests.page_client import Client, opened
 from tests.paper_house import PaperHouse, paper_house
@@ -91,6 +94,44 @@ def test_fifty_streams_hear_all_and_leave_nothing_behind(house: PaperHouse, clie
                 hear(stream, "waiting")
     with client.listening() as one:
         hear(one, "log")
+
+
+async def test_the_look_at_the_files_ends_with_the_last_stream_and_keeps_nothing_of_them(house: PaperHouse) -> None:
+    with Desk.at(house.settings, house.home) as desk:
+        watch = Watch(desk)
+        for _ in range(4):
+            streams = [watch.changes(5.0) for _ in range(50)]
+            assert [await anext(each) for each in streams] == [list(TOPICS)] * 50
+            assert watch.streams == 50
+            for each in streams:
+                await each.aclose()
+            assert (watch.streams, watch._task) == (0, None)
+        assert len(watch._counts) == len(watch._seen) == len(TOPICS)
+
+
+def test_fifty_streams_take_little_memory_and_give_it_back(house: PaperHouse, client: Client) -> None:
+    def fifty() -> int:
+        """Open them all, make something happen, and tell how much memory this process has meanwhile, in bytes."""
+        with ExitStack() as stack:
+            streams = [stack.enter_context(client.listening()) for _ in range(50)]
+            for stream in streams:
+                hear(stream, "log")
+            house.offer(JUNO, "who is there", "all of us")
+            for stream in streams:
+                hear(stream, "waiting")
+            return resident()
+
+    before, first = resident(), fifty()
+    later = [fifty() for _ in range(10)]
+    sys.stdout.write(
+        f"50 streams: {(first - before) / 2**20:.1f} MiB; 500 later {(later[-1] - first) / 2**20:.1f} more\n"
+    )
+    assert first - before < 50 * 2**20
+    assert later[-1] - first < 20 * 2**20
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_more_streams_than_anybody_needs_are_refused_and_room_comes_back(client: Client) -> None:

@@ -1,5 +1,6 @@
 """web: the page in a browser on this machine."""
 
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ def web(as_json: Json = False) -> None:
     from bot.desk import Desk
     from bot.web.server import serving
 
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # what was begun on the page is ended too
     with Desk.open() as desk, serving(desk.settings, desk.home) as page:
         tell(page, as_json)
-        threading.Event().wait()
+        stop.wait()
 
 
 def tell(page: "Page", as_json: bool) -> None:
