@@ -66,12 +66,12 @@ def tracked(
 
     from training import attention
     from training.loss import token_losses
+    from training.optimizer import Learner
 
     device = torch.device("cpu" if by_document else "meta")
     model = _model(shape, method, stream, device)
     attention._CHOSEN[model.causal] = "documents" if by_document else "varlen"  # a check would have to look at numbers
-    learned = [parameter for parameter in model.causal.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learned, foreach=False)
+    learned = {name: parameter for name, parameter in model.causal.named_parameters() if parameter.requires_grad}
     tracker = _tracker()
     scales = [p.quant_state.absmax for p in model.causal.parameters() if getattr(p, "quant_state", None) is not None]
     tracker.track_external(*model.causal.parameters(), *model.causal.buffers(), *scales)
@@ -79,20 +79,21 @@ def tracked(
     model.causal.train()
     with warnings.catch_warnings(), tracker, _mode(model, mode):
         warnings.simplefilter("ignore")
+        learner = Learner(learned, 1e-4)
         for _ in range(2):
             for _ in range(2):
                 token_losses(model, batch).weighted(1.0).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            learner.optimizer.step()
+            for parameter in learned.values():
+                parameter.grad = None
     return int(tracker.get_tracker_snapshot("peak")[device]["Total"])
 
 
 @contextmanager
 def _mode(model: Any, mode: Checkpointing) -> Iterator[None]:
-    from training import attention
+    from training import attention, recompute
 
-    if mode == "full":
-        model.causal.activation_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
+    recompute.layers(model, mode)
     with attention.packed(model):
         yield
 

@@ -48,9 +48,17 @@ class Limits:
         return max(1, int(3600 * min(self.hours, afford)))
 
 
-def train(
-    desk: Desk, host: str, base: str | None, minutes: float | None, epochs: float | None, limits: Limits, yes: bool
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the flags of `train` said; None where they said nothing."""
+
+    base: str | None = None
+    method: str | None = None
+    minutes: float | None = None
+    epochs: float | None = None
+
+
+def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[str, Any]:
     """Train there and bring the adapter home. Called again after Ctrl-C or a lost connection, it goes on with the
     training that runs there. Raises UserError."""
     note = desk.home.path / "rented.json"
@@ -62,7 +70,7 @@ def train(
         raise UserError(f"A training runs on {rented.host}.", f"Run: doppelgram train --on {rented.host}")
     card = samples.read_card(desk.home.dataset)
     if rented is None:
-        rented = _begin(desk, Rented.new(host), card, _settings(desk, base, minutes, epochs, limits), limits, yes, note)
+        rented = _begin(desk, Rented.new(host), card, _settings(desk, wish, limits), limits, yes, note)
 
     def lost(pause: int) -> None:
         if _is_over(rented):
@@ -133,10 +141,11 @@ def _agree(host: str, card: DatasetCard, yes: bool) -> None:
         )
 
 
-def _settings(desk: Desk, base: str | None, minutes: float | None, epochs: float | None, limits: Limits) -> str:
+def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
     """What a training needs to know, as config.toml; no login, no key, no path."""
     model, wanted = desk.settings.model, desk.settings.train
-    name = base or model.base
+    minutes, epochs = wish.minutes, wish.epochs
+    name = wish.base or model.base
     if Path(name).expanduser().is_dir():
         raise UserError("A base in a folder of this machine is not sent.", "Use --base with a hub id.", ExitCode.USAGE)
     most = limits.seconds / 60 * WITHIN
@@ -145,6 +154,7 @@ def _settings(desk: Desk, base: str | None, minutes: float | None, epochs: float
     train = {
         "minutes": min(minutes or most, most),
         "epochs": epochs or ENDLESS,
+        "method": wish.method or wanted.method,
         "learning_rate": wanted.learning_rate,
         "seed": wanted.seed,
     }

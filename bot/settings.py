@@ -109,7 +109,12 @@ class TrainSettings(Group):
 
     epochs: float = Field(3.0, gt=0, description="passes over the dataset, unless minutes are given")
     minutes: float | None = Field(None, gt=0, description="stop after this long instead")
-    learning_rate: float = Field(2e-4, gt=0, description="usual for 7B; smaller models bear more (135M: 1e-3)")
+    method: Literal["auto", "qlora", "lora", "full"] = Field(
+        "auto", description="what learns: LoRA weights (qlora: on a base in 4 bit) or, with full, every weight"
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, description="empty: 2e-4, usual for LoRA and 7B (135M: 1e-3), and 2e-5 with full"
+    )
     micro_batch_tokens: int | None = Field(
         None, ge=1, description="most tokens computed at a time (CPU 256, GPU 4,096); less takes less memory"
     )

@@ -21,7 +21,7 @@ from training import confidence, model, tokenizer
 from training.adapter import Adapter
 from training.confidence import Confidence
 from training.generate import Generator
-from training.model import LanguageModel
+from training.model import LanguageModel, Quantization
 from training.server import Server
 
 
@@ -56,11 +56,14 @@ class Voice:
         self.generator.restart()
 
 
-def load_model(desk: Desk, adapter: Adapter | None, base: str | None = None) -> LanguageModel:
-    """The base of the settings (or this one), with an adapter on it."""
+def load_model(
+    desk: Desk, adapter: Adapter | None, base: str | None = None, quantization: Quantization | None = None
+) -> LanguageModel:
+    """The base of the settings (or this one), in their quantization (or this one), with an adapter on it."""
     wanted = desk.settings.model
     folder = adapter.folder if adapter else None
-    return model.load(base or wanted.base, wanted.cache, wanted.quantization, wanted.threads, folder)
+    rounded = quantization or wanted.quantization
+    return model.load(base or wanted.base, wanted.cache, rounded, wanted.threads, folder)
 
 
 def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:

@@ -4,6 +4,8 @@ python -m tests.child_train kill DATASET OUT OPTIONS STEP     kills itself with 
                                                               every second step
 python -m tests.child_train tear DATASET OUT OPTIONS STEP     the same while it writes that checkpoint
 python -m tests.child_train memory DATASET OUT OPTIONS BYTES  gets that much more memory than it has after loading
+python -m tests.child_train step DATASET OUT OPTIONS STEP     gets no more memory once the optimizer makes that step; a
+                                                              checkpoint every second step
 Prints the losses as one JSON list.
 """
 
@@ -13,6 +15,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +23,19 @@ import torch
 
 from data.errors import UserError
 from tests import training_models as models
-from training import checkpoint, train
+from training import checkpoint, loop, train
 from training.schedule import TrainOptions
 
 
 def main(trouble: str, dataset: str, out: str, options: str, number: int) -> None:
     torch.set_num_threads(1)
     model = models.tiny()
-    ticks = itertools.count(0, train.CHECKPOINT_SECONDS / 8)  # the clock is asked four times a step
+    if trouble == "step":
+        model.causal.bfloat16()  # so that the optimizer has something to make room for: fp32 copies of the gradients
+        torch.optim.optimizer.register_optimizer_step_pre_hook(starving(number))
+    ticks = itertools.count(0, loop.CHECKPOINT_SECONDS / 8)  # the clock is asked four times a step
     losses: list[float] = []
-    write = checkpoint.write_bytes
+    write = checkpoint.write_tensors
 
     def made(report: train.StepReport) -> None:
         losses.append(report.loss)
@@ -38,21 +44,32 @@ def main(trouble: str, dataset: str, out: str, options: str, number: int) -> Non
         if trouble == "kill" and report.step == number:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def torn(place: Path, content: bytes) -> None:
+    def torn(place: Path, tensors: dict[str, Any]) -> None:
         if place.name.startswith("optimizer") and len(losses) >= number:
             os.kill(os.getpid(), signal.SIGKILL)
-        write(place, content)
+        write(place, tensors)
 
     if trouble == "tear":
-        checkpoint.write_bytes = torn  # type: ignore[attr-defined]
+        checkpoint.write_tensors = torn  # type: ignore[attr-defined]
     if trouble == "memory":
         limit(number)
-    rest: dict[str, Any] = {"now": lambda: next(ticks)} if trouble in ("kill", "tear") else {}
+    rest: dict[str, Any] = {"now": lambda: next(ticks)} if trouble in ("kill", "tear", "step") else {}
     try:
         train.train(model, Path(dataset), Path(out), TrainOptions(**json.loads(options)), made, **rest)
     except UserError as error:
         sys.stderr.write(f"{error.message} {error.hint}\n")
         sys.exit(1)
+
+
+def starving(number: int) -> Callable[..., None]:
+    """A hook before each step of any optimizer: at the last one it takes the memory away."""
+    steps = itertools.count(1)
+
+    def hook(*_: object) -> None:
+        if next(steps) == number:
+            limit(0)
+
+    return hook
 
 
 def limit(extra: int) -> None:

@@ -24,7 +24,7 @@ from training.schedule import TrainOptions
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     place = tmp_path_factory.mktemp("tuned")
     model = models.tiny()
-    options = TrainOptions(max_steps=6, rank=4, alpha=8, learning_rate=2e-2, warmup_steps=1)
+    options = TrainOptions(max_steps=6, rank=4, alpha=8, learning_rate=2e-2, warmup_loss_tokens=50)
     train.train(model, models.dataset(place / "dataset", models.windows(8)), place / "me", options)
     return model
 

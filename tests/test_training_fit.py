@@ -10,7 +10,7 @@ import pytest
 from bench import plan as bench
 from data.errors import ExitCode, UserError
 from tests import training_models as models
-from training import fit, known, machine, work
+from training import fit, known, machine, way, work
 from training.fit import METHODS, MODES, Checkpointing, Method, Shape
 from training.machine import GIB, Machine
 
@@ -233,27 +233,56 @@ def test_of_a_model_in_parts_each_part_must_be_here(tmp_path: Path) -> None:
     assert base.local("some/model", tmp_path) == folder
 
 
-@pytest.mark.parametrize(
-    ("gpu", "method", "most", "least"),
-    [("RTX 3060", "qlora", 2048, 256), ("H100", "qlora", 4096, 4096), ("L4", "lora", 4096, 256)],
-)
-def test_what_a_gpu_computes_at_a_time_fits_it_and_twice_as_much_does_not(
-    gpu: str, method: Method, most: int, least: int
-) -> None:
-    config = {
-        "model_type": "mistral",
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-        "num_key_value_heads": 8,
-        "vocab_size": 32000,
-    }
-    there = machine.named(gpu)
-    size = fit.at_once(config, method, there, 4096)
-    assert least <= size <= most
-    room = there.memory * (1 - fit.RESERVE)
-    shape = fit.shape_of(config)
-    assert fit.peak(shape, method, size).total <= room or size == fit.FEWEST
-    assert size == 4096 or fit.peak(shape, method, 2 * size).total > room
-    assert fit.at_once({"model_type": "rwkv"}, method, there, 4096) == 4096
+CONFIG = {
+    "model_type": "mistral",
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "vocab_size": 32000,
+}
+
+
+@pytest.mark.parametrize("ranks", [1, 8])
+@pytest.mark.parametrize("gpu", ["RTX 3060", "RTX 4060 Ti", "RTX 3090", "A100 80GB"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_way_fits_and_no_quicker_one_would(gpu: str, method: Method, ranks: int) -> None:
+    there, shape = machine.named(gpu), fit.shape_of(CONFIG)
+    found = way.choose(CONFIG, method, there, 4096, ranks=ranks)
+    averages = fit.averages_of(shape, method, there, ranks=ranks)
+
+    def fits(size: int, mode: Checkpointing) -> bool:
+        needs = fit.peak(shape, method, size, checkpointing=mode, averages=averages, ranks=ranks)
+        return needs.total <= there.memory * (1 - fit.RESERVE)
+
+    assert found.averages == averages
+    quicker = [(size, mode) for mode in MODES for size in (4096, 2048, 1024)]
+    quicker = quicker[: quicker.index((found.at_once, found.checkpointing))] if found.at_once >= 1024 else quicker
+    assert not [each for each in quicker if fits(*each)]
+    assert fits(found.at_once, found.checkpointing) or (found.at_once, found.checkpointing) == (256, "full")
+
+
+def test_each_way_of_saving_memory_is_taken_before_the_next_dearer_one() -> None:
+    modes = [way.choose(CONFIG, "qlora", Machine("", gib * GIB, 1e14), 4096).checkpointing for gib in range(6, 30)]
+    assert modes == sorted(modes, key=lambda mode: -MODES.index(mode))
+    assert set(modes) == set(MODES)
+
+
+def test_tokens_at_a_time_that_were_asked_for_are_kept_and_make_the_way_fit() -> None:
+    there = Machine("", 12 * GIB, 1e14)
+    found = [way.choose(CONFIG, "qlora", there, tokens, fixed=True) for tokens in (256, 512, 8192)]
+    assert [each.at_once for each in found] == [256, 512, 8192]
+    assert [each.checkpointing for each in found] == ["off", "off", "full"]
+
+
+def test_an_architecture_that_is_not_known_is_computed_as_it_comes() -> None:
+    assert way.choose({"model_type": "rwkv"}, "lora", machine.named("L4"), 4096) == way.Way(4096)
+
+
+def test_the_averages_of_a_whole_network_are_in_8_bit_where_they_would_fill_a_single_gpu() -> None:
+    shape = fit.shape_of(CONFIG)
+    assert fit.averages_of(shape, "full", machine.named("A100 80GB")) == "8bit"
+    assert fit.averages_of(shape, "full", machine.named("A100 80GB"), ranks=8) == "fp32"
+    assert fit.averages_of(shape, "qlora", machine.named("RTX 3060")) == "fp32"
+    assert fit.averages_of(shape, "full", Machine("", 16 * GIB, 1e12, gpu=False)) == "fp32"

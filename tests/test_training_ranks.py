@@ -12,12 +12,12 @@ from safetensors.torch import load_file
 
 from tests import child_ranks
 from tests import training_models as models
-from training import adapter, packing, ranks, train
+from training import adapter, network, packing, ranks, train
 from training.encode import Encoder
 from training.schedule import TrainOptions
 
 ROOT = Path(__file__).resolve().parents[1]
-OPTIONS = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=256, warmup_steps=2)
+OPTIONS = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=256, warmup_loss_tokens=100)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_what_two_processes_began_one_goes_on_with_and_the_other_way_round(
     begun = together(dataset, tmp_path / "first", stop=3)
     assert begun["interrupted"]
     assert len(begun["losses"]) == 3
-    assert [path.name for path in (tmp_path / "first").iterdir()] == ["checkpoint-000000003"]
+    assert [path.name for path in (tmp_path / "first").glob("checkpoint-*")] == ["checkpoint-000000003"]
     rest = train.train(models.tiny(), dataset, tmp_path / "first", OPTIONS)
     assert [*begun["losses"], *rest.losses] == pytest.approx(alone[0].losses, abs=1e-4)
 
@@ -101,3 +101,19 @@ def test_a_process_that_nobody_started_with_others_is_the_first_and_works_alone(
         assert not ranks.several()
     assert ranks.total(2.5) == 2.5
     assert ranks.alike("me") == "me"
+
+
+def test_two_processes_make_the_network_that_one_makes_of_every_weight(dataset: Path, tmp_path: Path) -> None:
+    """And computing activations twice changes nothing there either."""
+    every = replace(OPTIONS, method="full", max_steps=5, learning_rate=1e-3)
+    one = train.train(models.tiny(), dataset, tmp_path / "one", every)
+    told = together(dataset, tmp_path / "two", replace(every, checkpointing="partial"))
+    assert told["losses"] == pytest.approx(one.losses, abs=1e-4)
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == sorted(
+        path.name for path in (tmp_path / "one").iterdir()
+    )
+    expected, found = (load_file(tmp_path / name / network.WEIGHTS) for name in ("one", "two"))
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert (found[name] - tensor).abs().max() < 1e-3, name
+    assert adapter.read(tmp_path / "two").card.method == "full"

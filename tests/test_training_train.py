@@ -5,6 +5,7 @@ import itertools
 import math
 import signal
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,13 +20,14 @@ from data.transcript import Transcript
 from tests import training_models as models
 from training import adapter, packing, train
 from training.encode import Encoder, Kind
+from training.loop import Progress
 from training.loss import token_losses
 from training.model import LanguageModel
 from training.packing import MicroBatch
 from training.schedule import TrainOptions
 from training.train import StepReport, TrainResult
 
-TINY = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_steps=2)
+TINY = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_loss_tokens=100)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models.dataset(tmp_path_factory.mktemp("data") / "dataset", models.windows(8))
 
 
-def stop_after(steps: int) -> tuple[list[StepReport], "train.Progress", "train.Callable[[], bool]"]:
+def stop_after(steps: int) -> tuple[list[StepReport], Progress, Callable[[], bool]]:
     reports: list[StepReport] = []
     return reports, reports.append, lambda: len(reports) >= steps
 
@@ -44,7 +46,7 @@ def weights(model: LanguageModel) -> dict[str, torch.Tensor]:
 
 def test_a_few_steps_on_a_few_windows_lower_the_loss_of_the_real_model(tmp_path: Path) -> None:
     data = models.dataset(tmp_path / "dataset", models.windows(4))
-    options = TrainOptions(max_steps=6, learning_rate=2e-3, micro_batch_tokens=256, warmup_steps=1)
+    options = TrainOptions(max_steps=6, learning_rate=2e-3, micro_batch_tokens=256, warmup_loss_tokens=50)
     try:
         result = train.train(models.real(), data, tmp_path / "me", options)
     finally:
@@ -219,7 +221,7 @@ def test_a_dataset_without_own_words_is_refused(tmp_path: Path) -> None:
 
 
 def test_accumulated_micro_batches_make_the_step_of_one_large_batch(dataset: Path, tmp_path: Path) -> None:
-    small = replace(TINY, max_steps=1, warmup_steps=0, micro_batch_tokens=1, step_loss_tokens=10**6)
+    small = replace(TINY, max_steps=1, warmup_loss_tokens=0, micro_batch_tokens=1, step_loss_tokens=10**6)
     large = replace(small, micro_batch_tokens=10**6)
     results: list[tuple[TrainResult, LanguageModel]] = []
     for name, options in (("small", small), ("large", large)):

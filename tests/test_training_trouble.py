@@ -2,21 +2,25 @@
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from data.errors import UserError
 from tests import training_models as models
-from training import checkpoint, train
+from training import checkpoint, shortage, train
+from training.fit import Method
+from training.loop import CHECKPOINT_SECONDS
 from training.schedule import TrainOptions
-from training.train import CHECKPOINT_SECONDS
 
 TINY = TrainOptions(
-    max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_steps=2, dropout=0.1
+    max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128, warmup_loss_tokens=100, dropout=0.1
 )
 LARGE = replace(TINY, max_steps=2, micro_batch_tokens=10**6)
 """All windows in one micro-batch."""
@@ -31,7 +35,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def child(trouble: str, dataset: Path, out: Path, options: TrainOptions, number: int) -> "Child":
     words = [sys.executable, "-m", "tests.child_train", trouble, str(dataset), str(out), json.dumps(asdict(options))]
-    done = subprocess.run([*words, str(number)], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # a limit meets every large tensor, not some
+    done = subprocess.run(
+        [*words, str(number)], capture_output=True, text=True, cwd=Path(__file__).parents[1], env=environment
+    )
     return Child(done.returncode, [float(line) for line in done.stdout.splitlines()], done.stderr)
 
 
@@ -40,40 +47,38 @@ class Child:
         self.code, self.losses, self.err = code, losses, err
 
 
-@pytest.mark.parametrize("trouble", ["kill", "tear"])
+@pytest.mark.parametrize(("trouble", "method"), [("kill", "lora"), ("tear", "lora"), ("kill", "full")])
 def test_a_training_that_was_killed_goes_on_with_the_losses_of_an_undisturbed_one(
-    trouble: str, dataset: Path, tmp_path: Path
+    trouble: str, method: Method, dataset: Path, tmp_path: Path
 ) -> None:
     """Between two checkpoints, and within the writing of one: the last whole one stands, and nothing else is left."""
-    whole = train.train(models.tiny(), dataset, tmp_path / "whole", TINY)
-    killed = child(trouble, dataset, tmp_path / "me", TINY, 5)
+    options = replace(TINY, method=method)
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", options)
+    killed = child(trouble, dataset, tmp_path / "me", options, 5)
     assert killed.code == -9, killed.err
     (saved,) = (tmp_path / "me").glob("checkpoint-*")
     step = int(saved.name.removeprefix("checkpoint-"))
     assert 0 < step < len(killed.losses) < 8, "a step was lost"
-    rest = train.train(models.tiny(), dataset, tmp_path / "me", TINY)
+    rest = train.train(models.tiny(), dataset, tmp_path / "me", options)
     assert killed.losses == pytest.approx(whole.losses[: len(killed.losses)], rel=1e-5)
     assert rest.losses == pytest.approx(whole.losses[step:], rel=1e-5)
-    assert sorted(path.name for path in (tmp_path / "me").iterdir()) == [
-        "adapter_config.json",
-        "adapter_model.safetensors",
-        "card.json",
-    ]
+    left, wanted = ({path.name for path in (tmp_path / name).iterdir()} for name in ("me", "whole"))
+    assert left == wanted
 
 
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train.train(models.tiny(), dataset, tmp_path / "whole", TINY)
-    write, written = checkpoint.write_bytes, list[Path]()
+    write, written = checkpoint.write_tensors, list[Path]()
 
-    def full(place: Path, content: bytes) -> None:
+    def full(place: Path, tensors: dict[str, Any]) -> None:
         written.append(place)
         if len(written) == 4:  # the second half of the second checkpoint
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(place, content)
+        write(place, tensors)
 
-    monkeypatch.setattr(checkpoint, "write_bytes", full)
+    monkeypatch.setattr(checkpoint, "write_tensors", full)
     ticks = iter(range(0, 10**9, int(CHECKPOINT_SECONDS)))
     with pytest.raises(UserError, match="disk is full") as caught:
         train.train(models.tiny(), dataset, tmp_path / "me", TINY, now=lambda: float(next(ticks)))
@@ -97,3 +102,47 @@ def test_memory_that_holds_half_a_micro_batch_is_enough_and_less_is_a_sentence(d
     assert [path.name for path in (tmp_path / "less").glob("checkpoint-*")] == ["checkpoint-000000000"]
     rest = train.train(models.tiny(), dataset, tmp_path / "less", options)
     assert rest.losses == pytest.approx(whole.losses, rel=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds")
+def test_memory_that_runs_out_in_the_optimizer_is_a_sentence_and_loses_no_more_than_a_checkpoint_ago(
+    dataset: Path, tmp_path: Path
+) -> None:
+    options = replace(TINY, method="full", max_steps=6, dropout=0.0)
+    language = models.tiny()
+    language.causal.bfloat16()
+    whole = train.train(language, dataset, tmp_path / "whole", options)
+    short = child("step", dataset, tmp_path / "me", options, 4)
+    assert short.code == 1, short.err
+    assert short.err.startswith("The memory ran out at step 3, in the optimizer.")
+    assert "goes on from its last checkpoint" in short.err
+    (saved,) = (tmp_path / "me").glob("checkpoint-*")
+    step = int(saved.name.removeprefix("checkpoint-"))
+    assert 0 < step <= 3
+    language = models.tiny()
+    language.causal.bfloat16()
+    rest = train.train(language, dataset, tmp_path / "me", options)
+    assert [*short.losses[:step], *rest.losses] == pytest.approx(whole.losses, rel=1e-5)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds")
+def test_memory_that_does_not_hold_what_the_optimizer_keeps_is_told_before_the_first_step(
+    dataset: Path, tmp_path: Path
+) -> None:
+    short = child("memory", dataset, tmp_path / "me", replace(TINY, method="full"), 12 << 20)
+    assert short.code == 1, short.err
+    assert short.err.startswith("The memory does not hold the model and what training keeps beside it.")
+    assert "--method qlora" in short.err
+
+
+def test_every_way_in_which_torch_says_that_memory_ran_out_is_known() -> None:
+    for error in (
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory"),
+    ):
+        assert shortage.is_meant(error), error
+    assert not shortage.is_meant(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not shortage.is_meant(ValueError("out of memory"))

@@ -70,7 +70,8 @@ def tiny(seed: int = 0) -> LanguageModel:
         network = LlamaForCausalLM(config)
     network.requires_grad_(False)
     network.eval()
-    return LanguageModel(tokenizer(), network, model.identify("tiny", f"seed-{seed}", tokenizer(), network))
+    identity = model.identify("tiny", f"seed-{seed}", tokenizer(), network)
+    return LanguageModel(tokenizer(), network, identity, anew=lambda: tiny(seed).causal)
 
 
 def chat(lines: tuple[tuple[bool, str], ...] = CHAT, dialog: int = 7) -> Transcript:

@@ -1,4 +1,5 @@
-"""The adapter folder: LoRA weights in peft's format, and a card that says what they were made from.
+"""The adapter folder: LoRA weights in peft's format, or a whole trained network, and a card that says what they were
+made from.
 
 An adapter holds what people wrote, so it is as private as the archive: folder 0700, files 0600, and nothing in it
 names a path of this machine. `card.json` is written last: a folder without one is not an adapter.
@@ -6,7 +7,6 @@ names a path of this machine. `card.json` is written last: a folder without one 
 
 import errno
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from data.errors import ExitCode, UserError
 from data.pauses import FIXED, Pauses
 from data.samples import write_private
+from training import network
 
 if TYPE_CHECKING:
     from training.model import Identity, LanguageModel
@@ -54,6 +55,8 @@ class Card:
     training: Mapping[str, Any] = field(default_factory=dict)
     """Options, steps, tokens and seconds of the training."""
     losses: Mapping[str, float] = field(default_factory=dict)
+    method: str = "lora"
+    """`full`: the folder holds the whole network instead of LoRA weights."""
     stale: bool = False
     """A chat inside was forgotten or its consent revoked: train again before using it."""
 
@@ -72,30 +75,36 @@ class Adapter:
 
 
 def save(model: "LanguageModel", folder: Path, card: Card) -> Adapter:
-    """Write the adapter that `model` carries. Raises `UserError` when the disk is full; then no card is left.
+    """Write the adapter that `model` carries, or the network that it has become. Raises `UserError` when the disk is
+    full; then no card is left.
 
     Every rank takes part, and the first one writes.
     """
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save as serialize
-
     from training import ranks
 
-    weights = {name: ranks.whole(tensor) for name, tensor in _state(model, get_peft_model_state_dict)}
-    if not ranks.first():
-        return Adapter(folder, card)
     with disk(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        (folder / CARD).unlink(missing_ok=True)
-        write_bytes(folder / WEIGHTS, serialize(weights))
-        write_private(folder / CONFIG, json.dumps(_portable(model.adapted.peft_config["default"], card.base), indent=2))
-        write_private(folder / CARD, json.dumps(asdict(card), indent=2) + "\n")
+        if ranks.first():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            (folder / CARD).unlink(missing_ok=True)
+        if card.method == "full":
+            network.save(model, folder)
+        else:
+            _save_lora(model, folder, card.base)
+        if ranks.first():
+            write_private(folder / CARD, json.dumps(asdict(card), indent=2) + "\n")
     return Adapter(folder, card)
 
 
-def _state(model: "LanguageModel", of: Any) -> Iterator[tuple[str, Any]]:
-    yield from of(model.adapted, save_embedding_layers=False).items()
+def _save_lora(model: "LanguageModel", folder: Path, base: str) -> None:
+    from peft import get_peft_model_state_dict
+
+    from training import ranks, tensors
+
+    weights: dict[str, Any] = get_peft_model_state_dict(model.adapted, save_embedding_layers=False)
+    tensors.write(folder / WEIGHTS, weights)
+    if ranks.first():
+        write_private(folder / CONFIG, json.dumps(_portable(model.adapted.peft_config["default"], base), indent=2))
 
 
 def _portable(config: Any, base: str) -> dict[str, Any]:
@@ -115,11 +124,17 @@ def read(folder: Path) -> Adapter:
         card = Card(**values)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"There is no adapter in {folder}.", "Run: doppelgram train", ExitCode.CONFIGURATION) from error
-    if not (folder / WEIGHTS).exists() or not (folder / CONFIG).exists():
+    if not all((folder / name).exists() for name in parts_of(card)[:2]):
         raise UserError(
             f"The adapter in {folder} has no safetensors weights.", "Run: doppelgram train", ExitCode.CONFIGURATION
         )
     return Adapter(folder, card)
+
+
+def parts_of(card: Card) -> tuple[str, ...]:
+    """The files that another program needs of an adapter: weights, configuration, and of a network what goes with
+    it."""
+    return network.FILES if card.method == "full" else (WEIGHTS, CONFIG)
 
 
 def check(adapter: Adapter, identity: "Identity") -> None:
@@ -156,6 +171,8 @@ def attach(model: "LanguageModel", folder: Path) -> Adapter:
         raise ValueError("the model already carries an adapter")
     adapter = read(folder)
     check(adapter, model.identity)
+    if adapter.card.method == "full":
+        raise ValueError("a whole network is loaded in place of its base, not put onto it")
     config = LoraConfig.from_pretrained(str(folder))
     config.base_model_name_or_path = None  # peft would compare paths; `check` compared what really counts
     with peft_warnings():
@@ -209,19 +226,6 @@ def remove(folder: Path) -> None:
     """Delete an adapter, its card first, so that an interrupted removal leaves nothing that looks usable."""
     (folder / CARD).unlink(missing_ok=True)
     shutil.rmtree(folder)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing, readable by its owner alone from the first byte."""
-    fresh = path.with_name(path.name + ".new")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 @contextmanager

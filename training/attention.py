@@ -70,7 +70,7 @@ def _row(model: LanguageModel, windows: Sequence[Sequence[int]]) -> Tensor:
     ids = torch.tensor([[i for window in windows for i in window]], device=model.device)
     places = torch.cat([torch.arange(length) for length in lengths])[None].to(model.device)
     hidden: Tensor = model.decoder(
-        input_ids=ids, position_ids=places, use_cache=False, **_layout(lengths, model.device)
+        input_ids=ids, position_ids=places, use_cache=False, **_layout(model, lengths)
     ).last_hidden_state
     return hidden[0]
 
@@ -84,10 +84,13 @@ def _rectangle(model: LanguageModel, windows: Sequence[Sequence[int]]) -> Tensor
     return torch.cat([hidden[row, : len(window)] for row, window in enumerate(windows)])
 
 
-def _layout(lengths: Sequence[int], device: Any) -> Mapping[str, Any]:
+def _layout(model: LanguageModel, lengths: Sequence[int]) -> Mapping[str, Any]:
     """What the attention functions are told: made once for a micro-batch, and not again in each layer."""
+    if model.decoder.config._attn_implementation == _NAMES["documents"]:
+        return {"window_lengths": list(lengths)}
+    # No list for the kernel: compiled code would be made anew for each other one.
     ends = torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0, dtype=torch.int32)
-    return {"window_lengths": list(lengths), "window_ends": ends.to(device), "longest_window": max(lengths)}
+    return {"window_ends": ends.to(model.device), "longest_window": max(lengths)}
 
 
 def _agrees(model: LanguageModel, how: Way) -> bool:
@@ -129,7 +132,7 @@ def _documents(
     **others: Any,
 ) -> tuple[Tensor, None]:
     """transformers' attention function: [1, heads, tokens, size] in, [1, tokens, heads, size] out."""
-    _refuse_unknown(window_lengths, attention_mask, others)
+    _refuse_unknown(bool(window_lengths), attention_mask, others)
     parts = []
     for q, k, v in zip(*(states.split(list(window_lengths), dim=2) for states in (query, key, value)), strict=True):
         mask = _band(q.shape[2], sliding_window, q.device) if sliding_window and q.shape[2] > sliding_window else None
@@ -155,19 +158,16 @@ def _varlen(
     attention_mask: Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    window_lengths: Sequence[int] = (),
     window_ends: Tensor | None = None,
     longest_window: int = 0,
     sliding_window: int | None = None,
     **others: Any,
 ) -> tuple[Tensor, None]:
     """The same through FlashAttention as torch ships it (2.10 and newer), for half precision on CUDA."""
-    from torch.nn.attention.varlen import varlen_attn
-
-    _refuse_unknown(window_lengths, attention_mask, others)
+    _refuse_unknown(window_ends is not None, attention_mask, others)
     if dropout:
         raise NotImplementedError("attention dropout")
-    takes = inspect.signature(varlen_attn).parameters
+    attend, takes = _kernel()
     if sliding_window and "window_size" not in takes:
         raise NotImplementedError("a sliding window")
     options: dict[str, Any] = {"scale": scaling} if "scale" in takes else {}
@@ -182,12 +182,19 @@ def _varlen(
             share = query.shape[1] // key.shape[1]
             key, value = (states.repeat_interleave(share, dim=1) for states in (key, value))
     q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))
-    attend: Any = varlen_attn  # its signature differs from release to release
     return attend(q, k, v, window_ends, window_ends, longest_window, longest_window, **options)[None], None
 
 
-def _refuse_unknown(lengths: Sequence[int], mask: Tensor | None, others: Mapping[str, Any]) -> None:
+@cache
+def _kernel() -> tuple[Any, frozenset[str]]:
+    """torch's function, and the arguments that it takes: they differ from release to release."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    return varlen_attn, frozenset(inspect.signature(varlen_attn).parameters)
+
+
+def _refuse_unknown(told: bool, mask: Tensor | None, others: Mapping[str, Any]) -> None:
     """Scores that are changed in a way these functions do not know would be silently wrong. The check hears of it."""
     unknown = [name for name in ("softcap", "s_aux", "position_bias") if others.get(name) is not None]
-    if not lengths or mask is not None or unknown:
+    if not told or mask is not None or unknown:
         raise NotImplementedError(f"attention with {unknown or 'a mask, or without lengths'}")

@@ -1,4 +1,4 @@
-"""A training that can be put down and taken up again: adapter, optimizer and position, in safetensors and JSON.
+"""A training that can be put down and taken up again: weights, optimizer and position, in safetensors and JSON.
 
 Each checkpoint is a folder written beside its place and renamed, so whatever exists is whole.
 """
@@ -8,16 +8,17 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors.torch import load_file
-from safetensors.torch import save as serialize
-from torch import Tensor
 
 from data.samples import write_private
 from training import ranks
-from training.adapter import disk, write_bytes
+from training.adapter import disk
+from training.optimizer import Learner
+from training.tensors import write as write_tensors
+
+BEST = "best"
+"""The folder of the weights that were best on validation, beside the checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +32,29 @@ class Position:
     seconds: float = 0.0
     tokens: int = 0
     loss_tokens: int = 0
+    validation: tuple[tuple[int, float], ...] = ()
+    """After which step what loss was measured on the validation set."""
 
 
-def save(folder: Path, position: Position, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> None:
+def save(folder: Path, position: Position, learner: Learner) -> None:
     """Write a checkpoint into `folder` and drop the older ones. Raises `UserError` when the disk is full.
 
     Every rank takes part, and the first one writes.
     """
-    weights = {name: ranks.whole(tensor) for name, tensor in parameters.items()}
-    state = _flat(optimizer)
-    if not ranks.first():
-        return
     with disk(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=folder))
+        work = _work(folder)
         try:
-            write_bytes(work / "adapter.safetensors", serialize(weights))
-            write_bytes(work / "optimizer.safetensors", serialize(state))
+            write_tensors(work / "weights.safetensors", learner.weights)
+            write_tensors(work / "optimizer.safetensors", learner.state())
+            if not ranks.first():
+                return
             write_private(work / "position.json", json.dumps(asdict(position)))
             target = folder / f"checkpoint-{position.step:09d}"
-            if target.exists() and _key_of(target) != position.key:
+            if target.exists() and _position(target).key != position.key:
                 shutil.rmtree(target)
-            if not target.exists():
+            if target.exists():  # of the same step, but perhaps with a measurement more
+                write_private(target / "position.json", json.dumps(asdict(position)))
+            else:
                 work.rename(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
@@ -62,30 +64,63 @@ def save(folder: Path, position: Position, parameters: dict[str, Tensor], optimi
     _drop_unfinished(folder)
 
 
-def resume(folder: Path, key: str, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer) -> Position:
-    """Load the newest checkpoint with this key into `parameters` and `optimizer`, in place; without one, the start."""
+def resume(folder: Path, key: str, learner: Learner) -> Position:
+    """Load the newest checkpoint with this key into `learner`, in place; without one, the start."""
     for place in reversed(_all(folder)):
-        position = Position(**json.loads((place / "position.json").read_text()))
-        if position.key != key:
-            continue
-        weights = load_file(place / "adapter.safetensors")
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(ranks.put(parameter, weights[name]))
-        _restore(optimizer, list(parameters.values()), load_file(place / "optimizer.safetensors"))
-        return position
+        position = _position(place)
+        if position.key == key:
+            learner.restore(load_file(place / "weights.safetensors"), load_file(place / "optimizer.safetensors"))
+            return position
     return Position(key)
 
 
-def _key_of(place: Path) -> str:
-    return str(json.loads((place / "position.json").read_text())["key"])
+def keep_best(folder: Path, position: Position, learner: Learner) -> None:
+    """Keep these weights as the best so far, in place of others. Every rank takes part."""
+    with disk(folder):
+        work = _work(folder)
+        try:
+            write_tensors(work / "weights.safetensors", learner.weights)
+            if ranks.first():
+                write_private(work / "position.json", json.dumps(asdict(position)))
+                shutil.rmtree(folder / BEST, ignore_errors=True)
+                work.rename(folder / BEST)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def take_best(folder: Path, key: str, step: int, learner: Learner) -> bool:
+    """Go back to the weights that were kept after this step. Whether they are there."""
+    place = folder / BEST
+    try:
+        position = _position(place)
+    except OSError:
+        return False
+    if (position.key, position.step) != (key, step):
+        return False
+    learner.restore(load_file(place / "weights.safetensors"), {})
+    return True
 
 
 def clear(folder: Path) -> None:
     """Delete all checkpoints: the training is finished."""
     for place in _all(folder):
         shutil.rmtree(place)
+    shutil.rmtree(folder / BEST, ignore_errors=True)
     _drop_unfinished(folder)
+
+
+def _work(folder: Path) -> Path:
+    """A new folder to write into. Ranks other than the first write nothing."""
+    if not ranks.first():
+        return folder / ".nothing"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=folder))
+
+
+def _position(place: Path) -> Position:
+    values = json.loads((place / "position.json").read_text(encoding="utf-8"))
+    values["validation"] = tuple((step, loss) for step, loss in values.get("validation", ()))
+    return Position(**values)
 
 
 def _drop_unfinished(folder: Path) -> None:
@@ -96,22 +131,3 @@ def _drop_unfinished(folder: Path) -> None:
 
 def _all(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*"))
-
-
-def _flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    state: dict[int, dict[str, Any]] = optimizer.state_dict()["state"]
-    return {
-        f"{index}.{name}": ranks.whole(value)
-        for index, values in state.items()
-        for name, value in values.items()
-        if isinstance(value, Tensor)
-    }
-
-
-def _restore(optimizer: torch.optim.Optimizer, parameters: list[Tensor], flat: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, value in flat.items():
-        index, _, name = key.partition(".")
-        place = parameters[int(index)]
-        state.setdefault(int(index), {})[name] = ranks.put(place, value) if value.shape == place.shape else value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,4 +1,5 @@
-"""An adapter for other programs: peft's plain folder, or the whole model with the adapter worked into its weights.
+"""An adapter for other programs: peft's plain folder, or the whole model with the adapter worked into its weights. Of
+a network whose every weight was trained, the two are the same.
 
 What is written holds what the chats said, so it is the owner's alone like the adapter itself: folder 0700, files 0600.
 The card stays behind: it lists chats, which no other program needs to know.
@@ -11,15 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data.errors import ExitCode, UserError
-from training.adapter import CONFIG, WEIGHTS, Adapter, disk, write_bytes
+from training.adapter import Adapter, disk, parts_of
 
 
 def plain(adapter: Adapter, folder: Path) -> int:
-    """peft's folder, as vLLM and llama.cpp's converter read it. Returns the bytes written. Raises `UserError` for a
-    folder that is in use, and for a full disk."""
+    """peft's folder, or the network's, as vLLM and llama.cpp's converters read it. Returns the bytes written.
+    Raises `UserError` for a folder that is in use, and for a full disk."""
     with _filling(folder) as work:
-        for name in (WEIGHTS, CONFIG):
-            write_bytes(work / name, (adapter.folder / name).read_bytes())
+        for name in parts_of(adapter.card):
+            if (adapter.folder / name).exists():
+                shutil.copyfile(adapter.folder / name, work / name)
+                (work / name).chmod(0o600)
     return _size(folder)
 
 
@@ -30,6 +33,8 @@ def merged(adapter: Adapter, folder: Path, base: str, cache: Path, threads: int 
     should not be rounded again. Needs memory for the whole model. Returns the bytes written. Raises `UserError` for
     another base, a folder in use, and a full disk.
     """
+    if adapter.card.method == "full":
+        return plain(adapter, folder)
     from safetensors import SafetensorError
 
     from training import model as models

@@ -13,13 +13,18 @@ from training.work import Work
 
 Method = Literal["qlora", "lora", "full"]
 METHODS: tuple[Method, ...] = ("qlora", "lora", "full")
-Checkpointing = Literal["off", "full"]
-MODES: tuple[Checkpointing, ...] = ("off", "full")
+Checkpointing = Literal["off", "partial", "full"]
+"""Which layers' activations are computed a second time for the backward pass: of none, every second one, or all."""
+MODES: tuple[Checkpointing, ...] = ("off", "partial", "full")
+Averages = Literal["fp32", "8bit"]
+"""How AdamW keeps its two averages of each weight's gradient."""
+AVERAGES: dict[Averages, float] = {"fp32": 8.0, "8bit": 2.0 + 8 / 256}
+"""Bytes of both, a weight; in 8 bit there is an fp32 scale for each 256 of them."""
+MASTER_BYTES = 4
+"""Learned weights are fp32: LoRA's are so in the network, whole networks in half precision have copies to learn on."""
 TILE = 512
 """Rows of logits that exist at a time, as in `loss`."""
 RANK = 16
-ADAPTER_BYTES = 4
-"""Adapter weights are fp32 whatever the stream is."""
 NF4_BYTES = 0.5 + 4 / 64
 """Half a byte a weight, and an fp32 scale for each 64 of them."""
 FEWEST = 256
@@ -131,20 +136,36 @@ def peak(
     loss_share: float = 0.4,
     checkpointing: Checkpointing = "off",
     by_document: bool = False,
+    averages: Averages = "fp32",
+    ranks: int = 1,
 ) -> Peak:
     """The peak of a step of micro-batches of this many tokens, gradients of earlier ones included.
 
     `stream`: bytes of a number in the forward pass, 2 on a GPU (bf16) and 4 on a CPU. `by_document`: attention as it is
-    computed where torch's varlen kernel is not to be had.
+    computed where torch's varlen kernel is not to be had. `ranks`: GPUs that share the weights; the peak is of each.
     """
-    weights, trained = _static(shape, method, stream, rank)
+    weights, trained = _static(shape, method, stream, rank, averages)
     layer = _layer(shape, method, stream, rank, by_document)
-    kept, again = (stream * shape.hidden, layer) if checkpointing == "full" else (layer, 0.0)
-    # The first layer's norm keeps nothing where the embedding before it does not learn.
-    spared = 0 if method == "full" or checkpointing == "full" else 4 * shape.hidden
+    twice = {"off": 0, "partial": shape.layers // 2, "full": shape.layers}[checkpointing]
+    kept = twice * stream * shape.hidden + (shape.layers - twice) * layer
+    if method != "full" and twice < shape.layers - shape.layers % 2:
+        kept -= 4 * shape.hidden  # the first layer's norm keeps nothing where the embedding before it does not learn
+    again = layer if checkpointing == "full" else 0.0  # of every second one only after the last, which is not, is done
     head, back = _head(shape, tokens, stream, loss_share), tokens * _backward(shape, method, stream, again)
-    weight = stream * shape.hidden * shape.middle if method == "qlora" else 0  # one matrix, out of its 4 bits
-    return Peak(weights, trained, round(tokens * (shape.layers * kept - spared)), round(max(head, back)) + weight)
+    working = max(head, back) + (stream * shape.hidden * shape.middle if method == "qlora" else 0)  # one unpacked
+    if ranks > 1:
+        weights, trained = -(-weights // ranks), -(-trained // ranks)
+        working += _gathered(shape, method, stream)
+    if method == "full" and stream < MASTER_BYTES:  # for the optimizer's step the gradients become fp32
+        working = max(working, (MASTER_BYTES - stream) * shape.parameters / ranks - tokens * kept)
+    return Peak(weights, trained, round(tokens * kept), round(working))
+
+
+def _gathered(shape: Shape, method: Method, stream: int) -> float:
+    """Bytes of what each of several ranks holds whole for a while: two layers and what is around them, with the
+    gradients of what learns."""
+    layer = shape.linear / shape.layers
+    return stream * (2 * layer + shape.embeddings + (layer + shape.embeddings if method == "full" else 0))
 
 
 def _head(shape: Shape, tokens: int, stream: int, loss_share: float) -> float:
@@ -156,19 +177,20 @@ def _head(shape: Shape, tokens: int, stream: int, loss_share: float) -> float:
 def _backward(shape: Shape, method: Method, stream: int, again: float) -> float:
     """Bytes a token that the backward pass holds for a moment, in the last norm or in a layer that may have to be
     computed `again` first. The factors are read off the tracker."""
-    copies = stream < ADAPTER_BYTES
+    copies = stream < MASTER_BYTES
     norm, narrow = (24.5, 2.5) if method == "full" else (20.5, 4.6 if copies else -1.5)
     return max(norm * shape.hidden, again + 2 * stream * shape.middle + narrow * shape.hidden)
 
 
-def _static(shape: Shape, method: Method, stream: int, rank: int) -> tuple[int, int]:
+def _static(shape: Shape, method: Method, stream: int, rank: int, averages: Averages) -> tuple[int, int]:
     vectors = (shape.norms * shape.layers + 1) * shape.hidden
     if method == "full":
         whole = shape.parameters + vectors
-        return stream * whole, 3 * stream * whole  # gradients and AdamW's two averages are as precise as the weights
+        copies = MASTER_BYTES if stream < MASTER_BYTES else 0
+        return stream * whole, round((stream + copies + AVERAGES[averages]) * whole)
     each = NF4_BYTES if method == "qlora" else stream
     weights = round(shape.linear * each) + stream * (shape.embeddings + vectors)
-    return weights, 4 * ADAPTER_BYTES * shape.adapter(rank)
+    return weights, round((2 * MASTER_BYTES + AVERAGES[averages]) * shape.adapter(rank))
 
 
 def _layer(shape: Shape, method: Method, stream: int, rank: int, by_document: bool) -> float:
@@ -182,11 +204,11 @@ def _layer(shape: Shape, method: Method, stream: int, rank: int, by_document: bo
     if method == "full":  # what goes into each matrix, and each norm before its weights
         kept += stream * (2 * hidden + middle) + stream * shape.norms * hidden
         kept += stream * (query + key) if shape.head_norms else 0
-    elif stream < ADAPTER_BYTES:  # LoRA's own fp32 copy of what goes into each matrix
-        kept += ADAPTER_BYTES * (5 * hidden + query + middle) + 7 * ADAPTER_BYTES * rank
+    elif stream < MASTER_BYTES:  # LoRA's own fp32 copy of what goes into each matrix
+        kept += MASTER_BYTES * (5 * hidden + query + middle) + 7 * MASTER_BYTES * rank
     else:
         kept += stream * (2 * hidden + middle) + 7 * stream * rank
-    if by_document and (method == "full" or stream >= ADAPTER_BYTES):
+    if by_document and (method == "full" or stream >= MASTER_BYTES):
         kept += stream * query  # the windows' outputs, side by side
     return kept
 
@@ -220,6 +242,7 @@ def fit(shape: Shape, method: Method, machine: Machine, work: Work) -> Fit:
                 loss_share=work.loss_share,
                 checkpointing=mode,
                 by_document=not machine.gpu,
+                averages=averages_of(shape, method, machine),
             )
             seconds = work.tokens * operations(shape, method, work, mode) / (machine.rate * UTILISATION)
             tried = Fit(method, size, mode, needs, seconds)
@@ -229,24 +252,18 @@ def fit(shape: Shape, method: Method, machine: Machine, work: Work) -> Fit:
     return Fit(tried.method, 0, tried.checkpointing, tried.peak, tried.seconds)
 
 
-def at_once(config: Mapping[str, Any], method: Method, machine: Machine, most: int) -> int:
-    """How many tokens a GPU computes at a time, up to `most`, halved until a step fits with nothing computed twice.
-    `config` is that of the loaded model; `most` where its architecture is not known."""
-    try:
-        shape = shape_of(config)
-    except UserError:
-        return most
-    size = most
-    while size > FEWEST and peak(shape, method, size).total > machine.memory * (1 - RESERVE):
-        size //= 2
-    return size
+def averages_of(shape: Shape, method: Method, machine: Machine, rank: int = RANK, ranks: int = 1) -> Averages:
+    """How AdamW keeps its averages there: in 8 bit where a single GPU would be filled by more than half with them."""
+    learned = shape.parameters if method == "full" else shape.adapter(rank)
+    short = machine.gpu and ranks == 1 and AVERAGES["fp32"] * learned > machine.memory * (1 - RESERVE) / 2
+    return "8bit" if short else "fp32"
 
 
 def operations(
     shape: Shape, method: Method, work: Work, checkpointing: Checkpointing = "off", rank: int = RANK
 ) -> float:
     """Floating-point operations a token of training costs, a multiplication and an addition counting two."""
-    again = 2 if checkpointing == "full" else 0
+    again = {"off": 0.0, "partial": 2 * (shape.layers // 2) / shape.layers, "full": 2.0}[checkpointing]
     head = work.loss_share * shape.vocabulary * shape.hidden
     # Each token attends to half its window: scores and their use, forward once and backward two and a half times.
     attention = shape.layers * 2 * shape.query * work.mean * (1 + 2.5 + again / 2)

@@ -1,8 +1,10 @@
 """The language model: a tokenizer, a network, and an identity that says exactly which ones they are."""
 
 import hashlib
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +12,7 @@ from data.errors import ExitCode, UserError
 from training import base as bases
 
 if TYPE_CHECKING:
-    from training.adapter import Card
+    from training.adapter import Adapter, Card
 
 Quantization = Literal["auto", "nf4", "none"]
 
@@ -39,7 +41,12 @@ class LanguageModel:
     """The transformers model with its head. An adapter is injected into it, so calls through it include the adapter."""
     identity: Identity
     adapted: Any = None
-    """peft's wrapper of the same network, or None without an adapter."""
+    """peft's wrapper of the same network, or None without LoRA weights."""
+    tuned: bool = False
+    """Whether the network's own weights were trained: it is an adapter's in place of the base's."""
+    anew: Callable[[], Any] | None = None
+    """Loads the untuned network once more, as this one was loaded."""
+    _base: Any = None
 
     @property
     def device(self) -> Any:
@@ -57,9 +64,24 @@ class LanguageModel:
         return self.causal.get_output_embeddings()
 
     def without_adapter(self) -> AbstractContextManager[Any]:
-        """Within this context the model is its untuned base."""
+        """Within this context the model is its untuned base. That of a tuned network is loaded for it, and then
+        kept."""
+        if self.tuned:
+            return self._untuned()
         context: AbstractContextManager[Any] = self.adapted.disable_adapter() if self.adapted else nullcontext()
         return context
+
+    @contextmanager
+    def _untuned(self) -> Iterator[None]:
+        if self._base is None:
+            if self.anew is None:
+                raise ValueError("nobody said where the untuned network comes from")
+            self._base = self.anew()
+        tuned, self.causal = self.causal, self._base
+        try:
+            yield
+        finally:
+            self.causal = tuned
 
 
 def load(
@@ -71,27 +93,45 @@ def load(
     *,
     as_stored: bool = False,
 ) -> LanguageModel:
-    """Load a base model, and an adapter onto it.
+    """Load a base model, and an adapter onto it or, where that is a whole network, in its place.
 
     `base`: see `base.find`. `auto` is NF4 on CUDA and none on a CPU. Unquantised weights are fp32 on a CPU and bf16
     on CUDA, or with `as_stored` what they are on the disk, and then in the CPU's memory. `threads` is the number of
-    CPU threads of the whole process. Raises `UserError`, exit code 3, where a package or the model is missing, and
-    where the adapter belongs to another base.
+    CPU threads of the whole process. Raises `UserError`, exit code 3, where a package or the model is missing, where
+    the adapter belongs to another base, and where the memory does not hold it.
     """
     try:
         import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        import transformers  # noqa: F401
     except ImportError as error:
         raise UserError(
             f"The package {error.name} is missing.", "Run: pip install 'doppelgram[train]'", ExitCode.CONFIGURATION
         ) from error
-    from training import ranks
+    from training import adapter as adapters
 
     if threads is not None:
         torch.set_num_threads(threads)
-    found = bases.find(base, cache)
     bases.quiet()
-    cuda = torch.cuda.is_available() and not as_stored
+    options = _options(quantization, as_stored)
+    made = adapters.read(adapter) if adapter else None
+    if made and made.card.method == "full":
+        return _whole(made, base, cache, options)
+    found = bases.find(base, cache)
+    tokenizer, causal = _tokenizer(found.folder, found.id), _network(found.folder, found.id, options)
+    identity = identify(found.id, found.revision, tokenizer, causal)
+    model = LanguageModel(tokenizer, causal, identity, anew=partial(_network, found.folder, found.id, options))
+    if made:
+        adapters.attach(model, made.folder)
+    return model
+
+
+def _options(quantization: Quantization, as_stored: bool) -> dict[str, Any]:
+    """How transformers is to load a network here."""
+    import torch
+
+    from training import ranks
+
+    cuda, several = torch.cuda.is_available() and not as_stored, ranks.several()
     options: dict[str, Any] = {
         "dtype": "auto" if as_stored else torch.bfloat16 if cuda else torch.float32,
         "attn_implementation": "sdpa",
@@ -99,40 +139,81 @@ def load(
         "trust_remote_code": False,
         "local_files_only": True,
     }
-    several = ranks.several()
     if several and quantization == "nf4":
         raise UserError(
             "A base in 4 bit cannot be shared out over several GPUs.",
-            "Set DOPPELGRAM_MODEL__QUANTIZATION=auto, or train on one GPU.",
+            "Use --method lora, set DOPPELGRAM_MODEL__QUANTIZATION=auto, or train on one GPU.",
             ExitCode.CONFIGURATION,
         )
     if cuda and not several:  # what is shared out is loaded by the CPU and goes to the GPUs layer by layer
         options["device_map"] = {"": 0}
     if quantization == "nf4" or (quantization == "auto" and cuda and not several):
         options["quantization_config"] = _nf4(options["dtype"])
+    return options
+
+
+def _whole(made: "Adapter", base: str, cache: Path, options: dict[str, Any]) -> LanguageModel:
+    """A trained network from its own folder. The base itself need not be here, but where it is, it must be the one."""
+    from training import adapter as adapters
+
+    card = made.card
+    adapters.check(made, identity_on_disk(base, cache, card))
+    tokenizer, causal = _tokenizer(made.folder, card.name), _network(made.folder, card.name, options)
+    identity = identify(card.base, card.revision, tokenizer, causal)
+    adapters.check(made, identity)
+
+    def anew() -> Any:
+        found = bases.find(base, cache)
+        adapters.check(made, replace(identity, base=found.id, revision=found.revision))
+        return _network(found.folder, found.id, options)
+
+    return LanguageModel(tokenizer, causal, identity, tuned=True, anew=anew)
+
+
+def _tokenizer(folder: Path, name: str) -> Any:
+    from transformers import AutoTokenizer
+
     try:
-        tokenizer = AutoTokenizer.from_pretrained(found.folder, trust_remote_code=False, local_files_only=True)
-        causal = AutoModelForCausalLM.from_pretrained(found.folder, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"The model {found.id} could not be loaded: {str(error).splitlines()[0][:200]}",
-            "Its folder may be incomplete, or it may need code of its own, which is never run here.",
-            ExitCode.CONFIGURATION,
-        ) from error
+        raise _not_loaded(name, error) from error
     if not tokenizer.chat_template:
         raise UserError(
-            f"The model {found.id} has no chat template.",
+            f"The model {name} has no chat template.",
             "Use an instruct or chat model: a plain one does not know turns.",
             ExitCode.CONFIGURATION,
         )
+    return tokenizer
+
+
+def _network(folder: Path, name: str, options: dict[str, Any]) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    from training import shortage
+
+    try:
+        causal = AutoModelForCausalLM.from_pretrained(folder, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise _not_loaded(name, error) from error
+    except (MemoryError, RuntimeError) as error:
+        if not shortage.is_meant(error):
+            raise
+        raise UserError(
+            f"The memory does not hold the model {name}.",
+            "Choose a smaller one, or set DOPPELGRAM_MODEL__QUANTIZATION=nf4. `doppelgram plan` shows what fits.",
+            ExitCode.CONFIGURATION,
+        ) from error
     causal.requires_grad_(False)
     causal.eval()
-    model = LanguageModel(tokenizer, causal, identify(found.id, found.revision, tokenizer, causal))
-    if adapter is not None:
-        from training import adapter as adapters
+    return causal
 
-        adapters.attach(model, adapter)
-    return model
+
+def _not_loaded(name: str, error: Exception) -> UserError:
+    return UserError(
+        f"The model {name} could not be loaded: {(str(error).splitlines() or [type(error).__name__])[0][:200]}",
+        "Its folder may be incomplete, or it may need code of its own, which is never run here.",
+        ExitCode.CONFIGURATION,
+    )
 
 
 def gpu() -> str | None:

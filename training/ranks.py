@@ -43,6 +43,11 @@ def several() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
+def count() -> int:
+    """How many work together."""
+    return distributed.get_world_size() if several() else 1
+
+
 def first() -> bool:
     """Whether this process writes the files and speaks. Alone it is the first."""
     return not several() or distributed.get_rank() == 0

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from data.errors import ExitCode, UserError
 from data.samples import open_private
+from training import network
 
 FOLDER = ".doppelgram-rented"
 """In the home folder there, followed by a random token."""
@@ -28,7 +29,7 @@ PAUSES = (1, 2, 5, 10, 30)
 """Seconds between attempts to reach the machine again; the last for all further ones."""
 GRACE = 3600
 """Seconds for which a finished training lies there before it deletes itself, should nobody come for it."""
-FETCHED = ("adapter_config.json", "adapter_model.safetensors", "card.json", "confidence.json")
+FETCHED = ("adapter_config.json", "adapter_model.safetensors", "card.json", "confidence.json", *network.FILES)
 _MOST = 16 * 2**30
 """Bytes of one file that are taken back."""
 _LOOK = """

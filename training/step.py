@@ -1,12 +1,11 @@
 """One optimizer step, and what may go wrong in it: a loss that is not a number, memory that runs out."""
 
-import gc
 import math
 
 import torch
 from torch import Tensor
 
-from training import ranks
+from training import ranks, shortage
 from training.packing import MicroBatch, micro_batches
 from training.schedule import TrainOptions
 
@@ -16,12 +15,17 @@ class NotANumberError(Exception):
 
 
 class NoMemoryError(Exception):
-    """Forward and backward pass do not fit, not in halves either. The weights are still those from before the step."""
+    """A step does not fit, its passes not in halves either. `whole` says whether the weights are still those from
+    before the step: where it was the optimizer that ran out, some may be changed and others not."""
+
+    def __init__(self, whole: bool) -> None:
+        super().__init__()
+        self.whole = whole
 
 
 class Stepper:
-    """Makes the steps of one training. Once a step did not fit, it and all later ones go in micro-batches of half the
-    size: the same step, as its loss is a sum."""
+    """Makes the steps of one training. Once the passes of a step did not fit, it and all later ones go in micro-batches
+    of half the size: the same step, as its loss is a sum."""
 
     def __init__(
         self,
@@ -43,14 +47,13 @@ class Stepper:
             self.halved = True
             total = self._gradients(batches, number)
         if total is None:
-            raise NoMemoryError
+            raise NoMemoryError(whole=True)
         total = ranks.total(total)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._options.clip)
         if not (math.isfinite(total) and math.isfinite(float(ranks.whole(norm)))):
             raise NotANumberError
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.step()
+        if not self._step(rate):
+            raise NoMemoryError(whole=False)
         return total
 
     def _gradients(self, batches: tuple[MicroBatch, ...], number: int) -> float | None:
@@ -58,20 +61,17 @@ class Stepper:
         try:
             return self._passes(batches, number)
         except (MemoryError, RuntimeError) as error:
-            if not _is_of_memory(error):
+            if not shortage.is_meant(error):
                 raise
-        # Outside of the handler: the error holds every tensor of the pass.
-        self._optimizer.zero_grad(set_to_none=True)
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        self._clear()
+        shortage.free()
         return None
 
     def _passes(self, batches: tuple[MicroBatch, ...], number: int) -> float:
         options, device, total = self._options, self._losses.causal.device, 0.0
         count = sum(batch.weight(options.format_weight) for batch in batches)
         parts = self._parts(batches)
-        self._optimizer.zero_grad(set_to_none=True)
+        self._clear()
         with torch.random.fork_rng(devices=[] if device.type == "cpu" else [device]):
             torch.manual_seed(options.seed * 1_000_003 + number)  # dropout's, so that a resumed training repeats it
             for batch, times in ranks.share(parts, options.at_once or options.micro_batch_tokens):
@@ -80,15 +80,29 @@ class Stepper:
                 total += float(loss.detach()) * (times > 0)
         return total
 
+    def _step(self, rate: float) -> bool:
+        """Whether the optimizer had memory enough. Fewer tokens at a time would not give it any: by now the passes hold
+        nothing but the gradients."""
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            self._optimizer.step()
+        except (MemoryError, RuntimeError) as error:
+            if not shortage.is_meant(error):
+                raise
+        else:
+            return True
+        self._clear()
+        shortage.free()
+        return False
+
+    def _clear(self) -> None:
+        """Not the optimizer's: it may step on copies of the parameters."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     def _parts(self, batches: tuple[MicroBatch, ...]) -> tuple[MicroBatch, ...]:
         """What is computed at a time: the loss is a sum, so it makes no difference to the step."""
         if limit := self._options.at_once:
             batches = tuple(part for batch in batches for part in micro_batches(batch.windows, limit))
         return tuple(half for batch in batches for half in batch.halves()) if self.halved else batches
-
-
-def _is_of_memory(error: Exception) -> bool:
-    """CUDA has a class for it; on a CPU torch raises a bare RuntimeError."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return any(words in str(error) for words in ("can't allocate memory", "not enough memory"))

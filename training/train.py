@@ -1,7 +1,8 @@
-"""Fine-tune a LoRA adapter on the owner's turns: encode, pack, step, save. Read it from top to bottom.
+"""Learn to write like the owner, from their turns: encode, pack, step, save.
 
 LoRA goes on every linear layer with a high rate and small batches, as *LoRA Without Regret* (Schulman et al., 2025)
-found best for little data. How long, in which order and at which rate says `training.schedule`.
+found best for little data; or every weight of the base is learned (`full`). The steps are in `loop`, how long, in which
+order and at which rate says `schedule`.
 """
 
 import hashlib
@@ -12,44 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from data import samples
-from data.errors import UserError
+from data.errors import ExitCode, UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, ranks, schedule
-from training.checkpoint import Position
+from training import checkpoint, ranks, recompute, shortage
 from training.encode import Encoded, Encoder
-from training.interrupt import ctrl_c
+from training.loop import Loop, Progress
+from training.loop import StepReport as StepReport
 from training.model import LanguageModel
-from training.packing import MicroBatch
 from training.schedule import TrainOptions
-from training.step import NoMemoryError, NotANumberError, Stepper
-
-CHECKPOINT_SECONDS = 180.0
-
-
-@dataclass(frozen=True, slots=True)
-class StepReport:
-    """What a progress bar shows. `fraction` is the used share of the budget, `loss` in nats per loss token."""
-
-    step: int
-    fraction: float
-    loss: float
-    learning_rate: float
-    tokens: int
-    tokens_per_second: float
-    seconds: float
-
-
-class Progress(Protocol):
-    """Called after each optimizer step."""
-
-    def __call__(self, report: StepReport, /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +42,10 @@ class TrainResult:
     peak_memory_bytes: int
     losses: tuple[float, ...]
     """Nats per loss token of each step made by this call."""
+    validation: tuple[tuple[int, float], ...] = ()
+    """After which step what loss was measured on held-out windows."""
+    best_step: int = 0
+    """After which step the weights were as they are kept."""
 
 
 def train(
@@ -81,21 +61,25 @@ def train(
 ) -> TrainResult:
     """Train an adapter into `out` (its name is the adapter's), or go on with the interrupted training that lies there.
 
-    The model comes without an adapter and leaves with the trained one on. `stop()` and Ctrl-C end it after the
-    current step with a checkpoint. `measure()` is called between the last step and the card that makes the folder an
-    adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call goes on with
-    there. Started by `torchrun`, several processes do all this together: the first one writes, nothing is measured, and
-    the network stays sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that is not a
-    number, memory that does not hold half a micro-batch, a full disk.
+    The model comes without an adapter and leaves with the trained one on; of one whose every weight is learned
+    (`options.method` is `full`), the network itself leaves changed, also where it is interrupted. `stop()` and Ctrl-C
+    end it after the current step with a checkpoint. `measure()` is called between the last step and the card that makes
+    the folder an adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call
+    goes on with there. Started by `torchrun`, several processes do all this together: the first one writes, nothing is
+    measured, and the network stays sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that
+    is not a number, memory that does not hold half a micro-batch, a full disk.
     """
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
     card = samples.read_card(dataset)
-    windows = _encode(model, dataset, options)
-    _add_lora(model, options)
+    windows, held_out = (_encode(model, dataset, split, options) for split in ("train", "validation"))
+    if not windows:
+        raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
+    options = options.for_windows(windows)
+    _prepare(model, options)
     adapter = None
     try:
-        result = _steps(model, windows, _key(model, card.hash, options), out, options, progress, stop, now)
+        result = _learn(model, windows, held_out, out, _key(model, card.hash, options), options, progress, stop, now)
         if result.interrupted:
             return result
         losses = {} if ranks.several() else measure()
@@ -105,92 +89,73 @@ def train(
             checkpoint.clear(out)
         return replace(result, adapter=adapter)
     finally:
+        recompute.layers(model, "off")
+        model.causal.requires_grad_(False)
         if adapter is None and not ranks.several():
             adapters.detach(model)
 
 
-def _steps(
+def _learn(
     model: LanguageModel,
     windows: list[Encoded],
-    key: str,
+    held_out: list[Encoded],
     out: Path,
+    key: str,
     options: TrainOptions,
     progress: Progress,
     stop: Callable[[], bool],
     now: Callable[[], float],
 ) -> TrainResult:
-    losses_of = ranks.shard(model)
-    parameters: dict[str, Tensor] = {n: p for n, p in model.causal.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(list(parameters.values()), lr=options.learning_rate, weight_decay=0.0, fused=True)
-    step = Stepper(losses_of, optimizer, list(parameters.values()), options)
-    began = here = checkpoint.resume(out, key, parameters, optimizer)
-    plan = schedule.plan(windows, options, here.epoch)
-    losses: list[float] = []
-    saved, within_a_step = now(), False
-    model.causal.train()
-    try:
-        with ctrl_c() as pressed:
-            while (used := schedule.used(here, options, len(plan))) < 1.0 and not ranks.anywhere(stop() or pressed()):
-                started, within_a_step = now(), True
-                batches, rate = plan[here.step_of_epoch], schedule.rate(here.step, used, options)
-                losses.append(step(batches, rate, here.step))
-                here = _advance(here, batches, ranks.alike(now() - started), len(plan))
-                within_a_step = False
-                if here.step_of_epoch == 0:
-                    plan = schedule.plan(windows, options, here.epoch)
-                used = min(1.0, schedule.used(here, options, len(plan)))
-                speed = _speed(began, here)
-                progress(StepReport(here.step, used, losses[-1], rate, here.tokens, speed, here.seconds))
-                if ranks.alike(now() - saved >= CHECKPOINT_SECONDS):
-                    checkpoint.save(out, here, parameters, optimizer)
-                    saved = now()
-            checkpoint.save(out, here, parameters, optimizer)  # also after the last step: measuring may be interrupted
-        interrupted = ranks.anywhere(used < 1.0 or pressed())
-    except KeyboardInterrupt:
-        # The second Ctrl-C: weights and optimizer disagree, or other ranks wait in a step; the last checkpoint stands.
-        if within_a_step or ranks.several():
-            raise
-        interrupted = True
-        checkpoint.save(out, here, parameters, optimizer)
-    except NotANumberError as error:
-        checkpoint.save(out, here, parameters, optimizer)
-        raise UserError(
-            f"The loss stopped being a number at step {here.step}.",
-            "Lower TRAIN__LEARNING_RATE and run it again: it goes on from just before that step.",
-        ) from error
-    except NoMemoryError as error:
-        at_once = options.at_once or options.micro_batch_tokens
-        if not ranks.several():  # the others wait in the step and take no part in saving
-            checkpoint.save(out, here, parameters, optimizer)
-        raise UserError(
-            f"The memory ran out at step {here.step}"
-            + (", with half the tokens at a time too." if step.halved else "."),
-            f"Run it again with DOPPELGRAM_TRAIN__MICRO_BATCH_TOKENS={max(64, at_once // 4)}: it goes on from there."
-            " Or choose a smaller model with --base.",
-        ) from error
-    finally:
-        model.causal.eval()
-    return TrainResult(
+    loop = Loop(model, windows, held_out, out, key, options, now)
+    interrupted = loop.run(progress, stop)
+    if not interrupted:
+        loop.take_best()
+    result = TrainResult(
         adapter=None,
         interrupted=interrupted,
-        steps=here.step,
-        tokens=here.tokens,
-        loss_tokens=here.loss_tokens,
-        seconds=here.seconds,
-        tokens_per_second=_speed(Position(key), here),
+        steps=loop.here.step,
+        tokens=loop.here.tokens,
+        loss_tokens=loop.here.loss_tokens,
+        seconds=loop.here.seconds,
+        tokens_per_second=loop.speed(),
         peak_memory_bytes=_peak_memory(),
-        losses=tuple(losses),
+        losses=tuple(loop.losses),
+        validation=loop.here.validation,
+        best_step=loop.best_step,
     )
+    del loop
+    shortage.free()  # gradients and averages: what measures next needs room of its own
+    return result
 
 
-def _speed(began: Position, here: Position) -> float:
-    return (here.tokens - began.tokens) / max(here.seconds - began.seconds, 1e-9)
+def _prepare(model: LanguageModel, options: TrainOptions) -> None:
+    """Have the network learn what the method says."""
+    if model.adapted is not None or model.tuned:
+        raise ValueError("the model already carries an adapter")
+    if options.method != "full":
+        _add_lora(model, options)
+    elif model.identity.quantization != "none":
+        raise UserError(
+            "The weights of a base in 4 or 8 bit cannot be learned.",
+            "Use --method qlora, or a base that is not quantised.",
+            ExitCode.USAGE,
+        )
+    else:
+        model.causal.requires_grad_(True)
+        model.tuned = True
+    recompute.layers(model, options.checkpointing)
 
 
 def _card(
     model: LanguageModel, data: DatasetCard, name: str, date: datetime, options: TrainOptions, result: TrainResult
 ) -> adapters.Card:
-    made = {"steps": result.steps, "tokens": result.tokens, "seconds": round(result.seconds, 1)}
+    made = {
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "seconds": round(result.seconds, 1),
+        "validation": result.validation,
+        "best_step": result.best_step,
+    }
     return adapters.Card(
         name=name,
         created_at=date.isoformat(timespec="seconds"),
@@ -199,6 +164,7 @@ def _card(
         template=model.identity.template,
         tokenizer=model.identity.tokenizer,
         quantization=model.identity.quantization,
+        method=options.method,
         dataset=data.hash,
         chats=data.chats,
         window=data.window,
@@ -210,20 +176,15 @@ def _card(
     )
 
 
-def _encode(model: LanguageModel, dataset: Path, options: TrainOptions) -> list[Encoded]:
+def _encode(model: LanguageModel, dataset: Path, split: str, options: TrainOptions) -> list[Encoded]:
     encoder = Encoder(model.tokenizer)
-    encoded = encoder.samples(samples.each(dataset, "train"), options.window_tokens)
-    windows = [window for window in encoded if window.loss_tokens]
-    if not windows:
-        raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
-    return windows
+    encoded = encoder.samples(samples.each(dataset, split), options.window_tokens)
+    return [window for window in encoded if window.loss_tokens]
 
 
 def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
     from peft import LoraConfig, get_peft_model
 
-    if model.adapted is not None:
-        raise ValueError("the model already carries an adapter")
     config = LoraConfig(
         r=options.rank,
         lora_alpha=options.alpha,
@@ -237,23 +198,12 @@ def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
 
 
 def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
-    """What must be equal to go on with a checkpoint: all but the budget, the rate, and what is computed at a time."""
-    fixed = replace(options, minutes=None, epochs=None, max_steps=None, learning_rate=0.0, at_once=None)
+    """What must be equal to go on with a checkpoint: all but the budget, the rate, and what takes memory alone."""
+    budget = replace(options, minutes=None, epochs=None, max_steps=None)
+    rate = replace(budget, learning_rate=0.0, warmup_loss_tokens=0, warmup_share=None)
+    fixed = replace(rate, at_once=None, checkpointing="off")
     parts = [asdict(fixed), model.identity.as_json(), dataset]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _advance(here: Position, batches: tuple[MicroBatch, ...], seconds: float, steps_of_epoch: int) -> Position:
-    last = here.step_of_epoch + 1 == steps_of_epoch
-    return replace(
-        here,
-        step=here.step + 1,
-        epoch=here.epoch + last,
-        step_of_epoch=0 if last else here.step_of_epoch + 1,
-        seconds=here.seconds + seconds,
-        tokens=here.tokens + sum(batch.tokens for batch in batches),
-        loss_tokens=here.loss_tokens + sum(batch.loss_tokens for batch in batches),
-    )
 
 
 def _peak_memory() -> int:

@@ -2,7 +2,8 @@
 
 import time
 from contextlib import ExitStack, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.desk import Desk
-    from training.model import LanguageModel
+    from training.model import LanguageModel, Quantization
+    from training.schedule import TrainOptions
     from training.train import TrainResult
 
+Method = Literal["qlora", "lora", "full"]
 SCORED = 80
 """Held-out windows that a comparison reads: enough for an interval, in about a minute on a CPU."""
 MEASURED_LATER = "Not measured yet: `doppelgram evaluate` does that, on one GPU."
@@ -26,6 +29,9 @@ MEASURED_LATER = "Not measured yet: `doppelgram evaluate` does that, on one GPU.
 
 def train(
     base: Annotated[str | None, typer.Option(help="Base model: hub id, local folder, GGUF file, or smollm2.")] = None,
+    method: Annotated[
+        Method | None, typer.Option(help="LoRA, on a base in 4 bit or not, or every weight.", show_default=False)
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop after this long.")] = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Stop after this many passes.")] = None,
     on: Annotated[str | None, typer.Option(help="Train on this machine over ssh: user@host.")] = None,
@@ -47,9 +53,10 @@ def train(
         if on:
             from bot import renting
 
-            report = renting.train(desk, on, base, minutes, epochs, renting.Limits(hours, price_per_hour, money), yes)
+            wish = renting.Wish(base, method, minutes, epochs)
+            report = renting.train(desk, on, wish, renting.Limits(hours, price_per_hour, money), yes)
         else:
-            report = learn(desk, base, minutes, epochs)
+            report = learn(desk, base, minutes, epochs, method)
         if not ranks.first():
             return
         _mark_ended(desk, report["adapter"])
@@ -100,49 +107,28 @@ def _mark_ended(desk: "Desk", name: str) -> None:
         )
 
 
-def _at_once(model: "LanguageModel") -> int | None:
-    """What fits a GPU at a time; on a CPU whatever a micro-batch holds."""
-    from training import fit, machine
-    from training.schedule import ROW_TOKENS
-
-    if model.causal.device.type != "cuda":
-        return None
-    method: fit.Method = "qlora" if model.identity.quantization == "nf4" else "lora"
-    return fit.at_once(model.causal.config.to_dict(), method, machine.here(), ROW_TOKENS["cuda"])
-
-
-def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float | None) -> dict[str, Any]:
+def learn(
+    desk: "Desk", base: str | None, minutes: float | None, epochs: float | None, method: Method | None = None
+) -> dict[str, Any]:
     """Train on the dataset of this desk and measure the adapter. Returns the figures. Whoever calls it holds the
     training, and has asked for the consents."""
-    from bot import measure, progress, speaker
+    from bot import measure, progress
     from bot.curve import Curve, Point
     from training import ranks
-    from training.schedule import ROW_TOKENS, TrainOptions
-    from training.train import StepReport
+    from training.loop import StepReport
     from training.train import train as teach
 
-    wanted = desk.settings.train
-    if minutes is None and epochs is None:
-        minutes = wanted.minutes
-        epochs = None if minutes else wanted.epochs
     if ranks.first():
         show.say("Loading the base model ...")
-    model = speaker.load_model(desk, None, base)
-    options = TrainOptions(
-        minutes=minutes,
-        epochs=epochs,
-        learning_rate=wanted.learning_rate,
-        micro_batch_tokens=ROW_TOKENS.get(model.causal.device.type, ROW_TOKENS["cpu"]),
-        at_once=wanted.micro_batch_tokens or _at_once(model),
-        seed=wanted.seed,
-    )
+    model, options = _begin(desk, base, minutes, epochs, method)
     out = ranks.alike(_place(desk.home.adapters) if ranks.first() else None)
     measured: dict[str, Any] = {}
     drawing = Curve.of(desk.home).drawing(out.name) if ranks.first() else nullcontext(lambda _: None)
     with progress.bar("train", hidden=not ranks.first()) as bar, drawing as draw:
 
         def step(report: StepReport) -> None:
-            words = f"step {report.step}, loss {report.loss:.3f}, {report.tokens_per_second:.0f} tokens/s"
+            held = f", held out {report.validation:.2f}" if report.validation is not None else ""
+            words = f"step {report.step}, loss {report.loss:.2f}{held}, {report.tokens_per_second:.0f} tok/s"
             bar.at(report.fraction, words)
             draw(Point(report.step, report.loss, report.fraction, report.tokens_per_second, report.seconds))
 
@@ -154,6 +140,43 @@ def learn(desk: "Desk", base: str | None, minutes: float | None, epochs: float |
         if result.interrupted or result.adapter is None:
             raise KeyboardInterrupt
     return _figures(result) | measured
+
+
+def _begin(
+    desk: "Desk", base: str | None, minutes: float | None, epochs: float | None, method: Method | None
+) -> "tuple[LanguageModel, TrainOptions]":
+    """The base, loaded for the method that is wanted, and how it is trained on this machine."""
+    from bot import speaker
+    from training import machine, ranks, recipe, way
+
+    wanted = desk.settings.train
+    if minutes is None and epochs is None:
+        minutes = wanted.minutes
+        epochs = None if minutes else wanted.epochs
+    if method is None and wanted.method != "auto":
+        method = wanted.method
+    loaded_as: Quantization | None = None if method is None else "nf4" if method == "qlora" else "none"
+    model = speaker.load_model(desk, None, base, loaded_as)
+    if method != "full":  # what was loaded decides: a base may be stored in 4 bit
+        method = "lora" if model.identity.quantization == "none" else "qlora"
+    options = recipe.options(method, model.causal.device.type, wanted.learning_rate, wanted.seed)
+    chosen = way.choose(
+        model.causal.config.to_dict(),
+        method,
+        machine.here(),
+        wanted.micro_batch_tokens or options.micro_batch_tokens,
+        rank=options.rank,
+        ranks=ranks.count(),
+        fixed=wanted.micro_batch_tokens is not None,
+    )
+    return model, replace(
+        options,
+        minutes=minutes,
+        epochs=epochs,
+        at_once=chosen.at_once,
+        checkpointing=chosen.checkpointing,
+        averages=chosen.averages,
+    )
 
 
 def _place(adapters: "Path") -> "Path":
@@ -180,6 +203,7 @@ def _figures(result: "TrainResult") -> dict[str, Any]:
     return {
         "adapter": result.adapter.card.name,
         "base": result.adapter.card.base,
+        "method": result.adapter.card.method,
         "steps": result.steps,
         "tokens": result.tokens,
         "tokens_per_second": round(result.tokens_per_second, 1),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LABEL = "computed, not measured"
 _DAY = 86400.0
+_TWICE = {"off": "", "partial": " +", "full": " ++"}
 _SOURCES = {
     "counted": "",
     "estimated": " (estimated from characters: the base is not here to count)",
@@ -45,6 +46,7 @@ def plan(
         fits = list(_of_one(desk, base, machine, work) if base else _of_known(desk, machine, work))
     report: dict[str, Any] = {
         "label": LABEL,
+        "of": base,
         "machine": machine.name,
         "memory_bytes": machine.memory,
         "tokens": work.tokens,
@@ -109,15 +111,19 @@ def _row(fit: "Fit", work: "Work", epochs: float, price: float | None) -> dict[s
 
 def _show(report: dict[str, Any], work: "Work", priced: bool) -> None:
     show.say(f"{report['machine']}, {_gib(report['memory_bytes'])}. {LABEL.capitalize()}.", "bold")
+    one = report["of"]
+    what = f"{one}. " if one else f"Method {report['rows'][0]['method']}. "
     show.say(
-        f"{work.tokens:,} tokens a pass{_SOURCES[work.known_by]}, {report['epochs']:g} passes, conversations of at most"
-        f" {work.context:,} tokens."
+        f"{what}{work.tokens:,} tokens a pass{_SOURCES[work.known_by]}, {report['epochs']:g} passes, conversations of"
+        f" at most {work.context:,} tokens."
     )
-    columns = ["base", "languages", "method", "context", "micro-batch", "peak memory", "time"]
-    show.table([*columns, "cost"] if priced else columns, [_cells(row, priced) for row in report["rows"]])
+    columns = ["base", "lang", "method", "context", "micro-batch", "peak", "time", *(["cost"] if priced else [])]
+    # What is the same in all rows was just said, and the names of bases are long.
+    aside = ("base", "lang", "context") if one else ("method", "context")
+    show.table(columns, [_cells(row, priced) for row in report["rows"]], aside=aside)
     able = [row for row in report["rows"] if row["fits"]]
-    if any(row["checkpointing"] == "full" for row in able):
-        show.say("+: activations are computed twice to save memory, which takes a third longer.")
+    if any(row["checkpointing"] != "off" for row in able):
+        show.say("+: activations of every second layer (++: of all) are computed twice, to save memory for time.")
     quick = next((row for row in able if row["seconds"] < _DAY), None)
     if not able:
         show.say("None of them fits. A smaller base, or another GPU: doppelgram plan --gpu NAME", "yellow")
@@ -128,14 +134,14 @@ def _show(report: dict[str, Any], work: "Work", priced: bool) -> None:
 
 
 def _cells(row: dict[str, Any], priced: bool) -> list[object]:
-    batch = f"{row['micro_batch_tokens']:,}{' +' if row['checkpointing'] == 'full' else ''}" if row["fits"] else "-"
+    batch = f"{row['micro_batch_tokens']:,}{_TWICE[row['checkpointing']]}" if row["fits"] else "does not fit"
     return [
         f"{row['base']} (yours)" if row["yours"] else row["base"],
         row["languages"],
         row["method"],
         f"{row['context']:,}",
         batch,
-        _gib(row["peak_bytes"]) if row["fits"] else f"{_gib(row['peak_bytes'])}: does not fit",
+        _gib(row["peak_bytes"]),
         _time(row["seconds"]) if row["fits"] else "-",
         *([f"{row['cost']:.2f}" if row["fits"] else "-"] if priced else []),
     ]
@@ -147,8 +153,8 @@ def _gib(count: int) -> str:
 
 def _time(seconds: float) -> str:
     minutes = max(1, round(seconds / 60))
-    if minutes < 60:
+    if minutes < 100:
         return f"{minutes} min"
     if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
+        return f"{minutes / 60:.1f} h"
     return f"{round(minutes / 1440)} days"
