@@ -64,7 +64,7 @@ def test_compiled_layers_compute_the_same_losses() -> None:
     for _ in range(2):
         with torch.no_grad():
             losses.append([float(ranks.Losses(language)(packing.MicroBatch(windows[:n]), 0.2)) for n in (1, 2, 3)])
-        run(trial, ROUND, 1.0)
+        run(trial, ROUND if not trial.compiled else 0, 1.0)
     assert trial.compiled
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
 
