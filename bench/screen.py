@@ -168,6 +168,7 @@ def learned(language: LanguageModel, sets: Sets, arm: Arm, seed: int, size: Size
         alpha=2 * arm.rank,
         learning_rate=arm.learning_rate,
         micro_batch_tokens=ROW,
+        warmup_loss_tokens=3 * ROW,
         at_once=256,
         seed=seed,
     )
@@ -219,11 +220,12 @@ def learn(tuned: LanguageModel, windows: list[Encoded], options: TrainOptions) -
     parameters = [parameter for parameter in tuned.causal.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=0.0, fused=True)
     step = Stepper(ranks.shard(tuned), optimizer, parameters, options)
-    epochs, number = int(options.epochs or 1), 0
+    epochs, number, learned = int(options.epochs or 1), 0, 0
     for epoch in range(epochs):
         plan = schedule.plan(windows, options, epoch)
         for place, batches in enumerate(plan):
-            step(batches, schedule.rate(number, (epoch + place / len(plan)) / epochs, options), number)
+            learned += sum(batch.loss_tokens for batch in batches)
+            step(batches, schedule.rate(options, (epoch + place / len(plan)) / epochs, learned), number)
             number += 1
     return number
 
