@@ -4,6 +4,7 @@ python -m tests.child_train kill DATASET OUT OPTIONS STEP     kills itself with 
                                                               every second step
 python -m tests.child_train tear DATASET OUT OPTIONS STEP     the same while it writes that checkpoint
 python -m tests.child_train memory DATASET OUT OPTIONS BYTES  gets that much more memory than it has after loading
+python -m tests.child_train hold DATASET OUT OPTIONS 0        gets none at all
 python -m tests.child_train step DATASET OUT OPTIONS STEP     gets no more memory once the optimizer makes that step; a
                                                               checkpoint every second step
 Prints the losses as one JSON list.
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from data.errors import UserError
 from tests import training_models as models
@@ -32,7 +34,7 @@ def main(trouble: str, dataset: str, out: str, options: str, number: int) -> Non
     model = models.tiny()
     if trouble == "step":
         model.causal.bfloat16()  # so that the optimizer has something to make room for: fp32 copies of the gradients
-        torch.optim.optimizer.register_optimizer_step_pre_hook(starving(number))
+        register_optimizer_step_pre_hook(starving(number))
     ticks = itertools.count(0, loop.CHECKPOINT_SECONDS / 8)  # the clock is asked four times a step
     losses: list[float] = []
     write = checkpoint.write_tensors
@@ -53,6 +55,8 @@ def main(trouble: str, dataset: str, out: str, options: str, number: int) -> Non
         checkpoint.write_tensors = torn  # type: ignore[attr-defined]
     if trouble == "memory":
         limit(number)
+    if trouble == "hold":
+        starve()
     rest: dict[str, Any] = {"now": lambda: next(ticks)} if trouble in ("kill", "tear", "step") else {}
     try:
         train.train(model, Path(dataset), Path(out), TrainOptions(**json.loads(options)), made, **rest)
@@ -67,9 +71,23 @@ def starving(number: int) -> Callable[..., None]:
 
     def hook(*_: object) -> None:
         if next(steps) == number:
-            limit(0)
+            starve()
 
     return hook
+
+
+def starve() -> None:
+    """Leave no room for a tensor of a megabyte. The allocator has set some aside that no limit reaches."""
+    limit(0)
+    for size in (1 << 26, 1 << 23, 1 << 20):
+        try:
+            while True:
+                _HOARD.append(torch.empty(size, dtype=torch.uint8))
+        except RuntimeError:
+            pass
+
+
+_HOARD: list[torch.Tensor] = []
 
 
 def limit(extra: int) -> None:

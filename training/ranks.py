@@ -110,6 +110,14 @@ def shard(model: LanguageModel) -> Losses:
     return losses
 
 
+def reshard(losses: Losses) -> None:
+    """Keep only this rank's share again. A backward pass ends so; after a forward pass alone what is around the layers
+    lies there whole, and would be taken for the weights."""
+    if several():
+        sharded: Any = losses  # FSDP2 has given it another class
+        sharded.reshard()
+
+
 def share(batches: Sequence[MicroBatch], tokens: int) -> list[tuple[MicroBatch, float]]:
     """This rank's part of a step, in rows of at most `tokens` tokens, each with what its loss is multiplied by.
 

@@ -4,16 +4,22 @@ import gc
 
 import torch
 
+_WORDS = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "ALLOC_FAILED",
+    "could not create a primitive",
+)
+
 
 def is_meant(error: BaseException) -> bool:
-    """Whether this error says that memory ran out. CUDA has a class for it; on a CPU torch raises a bare
-    RuntimeError."""
+    """Whether this error says that memory ran out. CUDA has a class for it; on a CPU torch raises a bare RuntimeError,
+    and what oneDNN says there names no memory at all."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     told = str(error)
-    return isinstance(error, RuntimeError) and any(
-        words in told for words in ("can't allocate memory", "not enough memory", "out of memory", "ALLOC_FAILED")
-    )
+    return isinstance(error, RuntimeError) and any(words in told for words in _WORDS)
 
 
 def free() -> None:

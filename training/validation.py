@@ -47,6 +47,7 @@ class Validation:
                 nats = sum(float(self._losses(batch, weight)) for batch in self._batches)
         finally:
             causal.train()
+            ranks.reshard(self._losses)
         return float(ranks.alike(nats / sum(batch.weight(weight) for batch in self._batches)))
 
 
