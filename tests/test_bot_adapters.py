@@ -174,3 +174,21 @@ async def test_an_export_speaks_elsewhere_as_it_does_here(shell: Terminal) -> No
     assert "in use" in (await shell("adapters", "export", "plain")).failed(2).err
     assert (shell.path / "plain" / adapter.WEIGHTS).stat().st_mtime_ns == before
     assert not [path for path in shell.path.iterdir() if path.name.startswith(".exporting")]
+
+
+async def test_a_whole_trained_network_is_listed_used_and_exported_like_any_adapter(shell: Terminal, add: Add) -> None:
+    for name, method in (("2026-01", "full"), ("2026-02", "lora")):
+        add(name, method=method)
+    folder = shell.home / "adapters" / "2026-01"
+    assert "no safetensors weights" in (await shell("adapters", "use", "2026-01")).failed(3).err, "LoRA's are not its"
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        (folder / name).write_text(name)
+    assert (await shell("adapters", "use", "2026-01", "--json")).ok().json["speaks"] == "2026-01"
+    rows = (await shell("adapters", "list", "--json")).ok().json
+    assert [(row["name"], row["method"], row["speaks"]) for row in rows] == [
+        ("2026-01", "full", True),
+        ("2026-02", "lora", False),
+    ]
+    (await shell("adapters", "export", str(shell.path / "out"))).ok()
+    names = {path.name: path.read_text() for path in (shell.path / "out").iterdir()}
+    assert names == {name: name for name in ("model.safetensors", "config.json", "tokenizer.json")}

@@ -53,6 +53,7 @@ def list_adapters(as_json: Json = False) -> None:
                 "speaks": each.card.name == speaks,
                 "stale": chosen.is_stale(each, desk.archive),
                 "base": each.card.base,
+                "method": each.card.method,
                 "created_at": each.card.created_at,
                 "chats": len(each.card.chats),
                 "losses": dict(each.card.losses),
