@@ -1,10 +1,11 @@
 """A household with a companion bot, and the owner's phone beside it: a second real login of the owner, which sees the
 bot's chat, taps its buttons and writes there."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ class Phone:
     """Somebody's own Telegram app."""
 
     client: TelegramClient
-    seen: list[Any] = field(default_factory=list)
 
     async def start(self) -> None:
         """Press Start in the bot's chat."""
@@ -57,7 +57,7 @@ class Phone:
         for _ in range(within):
             if holds(said := await self.said()):
                 return said
-            await until_later()
+            await asyncio.sleep(0.05)
         raise AssertionError("it did not come to be in the bot's chat")
 
     async def outcome(self, card: Any, words: str) -> None:
@@ -74,13 +74,6 @@ class Phone:
         bot = await self.client.get_input_entity(NAME)
         answer = await self.client(functions.messages.GetBotCallbackAnswerRequest(bot, message_id, data=data))
         return str(answer.message)
-
-
-async def until_later() -> None:
-    """A moment."""
-    import asyncio
-
-    await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
