@@ -10,9 +10,10 @@ command is given again; `--seed 1` and `--seed 2` can run side by side on the sa
 import argparse
 import json
 import random
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -101,7 +102,9 @@ def main() -> None:
     if any(missing(options.out, options.seed or SEEDS, size)):
         language = model.load(options.base, MODELS, "none")
         screen(language, corpus(size), options.out, options.seed or SEEDS, size)
-    print(json.dumps(summary(rows_of(options.out, size), size), indent=2))
+    found = summary(rows_of(options.out, size), size)
+    print("\n".join(table(found)), file=sys.stderr)
+    print(json.dumps(found, indent=2))
 
 
 def screen(language: LanguageModel, sets: Sets, out: Path, seeds: Sequence[int], size: Size) -> None:
@@ -242,13 +245,32 @@ def read(language: LanguageModel, sets: Sets, both: bool) -> dict[str, Any]:
 
 def summary(rows: Sequence[dict[str, Any]], size: Size) -> dict[str, Any]:
     """For each arm its losses and its difference to the baseline, by the longest length of the held-out windows."""
-    by_arm = {name: {row["seed"]: row for row in rows if row["arm"] == name} for name in (UNTUNED, *ARMS)}
+    in_order = sorted(rows, key=lambda row: row["seed"])
+    by_arm = {name: {row["seed"]: row for row in in_order if row["arm"] == name} for name in (UNTUNED, *ARMS)}
     found: dict[str, Any] = {}
     for name, some in by_arm.items():
         lengths = next(iter(some.values()))["held_out"] if some else ()
         found[name] = {key: [row[key] for row in some.values() if key in row] for key in COUNTED}
         found[name] |= {length: _against(some, by_arm["baseline"], length) for length in lengths}
     return {"size": asdict(size), "arms": found}
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    """The summary as lines of Markdown: a line for each arm and each length of held-out windows."""
+    head = ("arm", "read on windows of", "steps", "with loss", "loss by seed", "difference by seed", "95 % of the mean")
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for name, arm in found["arms"].items():
+        for length in (key for key in ("1024", "256") if key in arm):
+            held = arm[length]
+            cells = [name, length, _listed(arm["steps"], "d"), _listed(arm["loss_tokens"], ",d")]
+            cells += [_listed(held["losses"].values(), ".3f"), _listed(held.get("differences", ()), "+.3f")]
+            cells.append(" to ".join(f"{end:+.3f}" for end in held.get("interval", ())) or "-")
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _listed(values: Iterable[float], shape: str) -> str:
+    return ", ".join(format(value, shape) for value in values) or "-"
 
 
 def _against(arm: dict[int, Any], baseline: dict[int, Any], length: str) -> dict[str, Any]:

@@ -97,3 +97,10 @@ def test_differences_are_between_equal_seeds_on_the_same_windows() -> None:
     assert found["rank 8"]["1024"]["difference"] == pytest.approx(-0.2)
     low, high = found["rank 8"]["1024"]["interval"]
     assert (low, high) == (pytest.approx(-0.4), pytest.approx(-4 / 30))
+
+
+def test_the_table_of_the_choices_is_that_of_the_rows() -> None:
+    docs = Path(__file__).parents[1] / "docs"
+    rows = screen.rows_of(docs / "benchmarks" / "screen.jsonl", Size())
+    for line in screen.table(screen.summary(rows, Size())):
+        assert line in (docs / "choices.md").read_text(encoding="utf-8").splitlines()
