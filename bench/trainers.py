@@ -41,6 +41,7 @@ class Trainer:
     checkpointing: bool = False
     targets: tuple[str, ...] = ALL
     rank: int = RANK
+    dropout: float = 0.0
 
 
 def prepare(causal: Any, trainer: Trainer, seed: int = 1) -> LanguageModel:
@@ -50,7 +51,12 @@ def prepare(causal: Any, trainer: Trainer, seed: int = 1) -> LanguageModel:
     from training.adapter import peft_warnings
 
     causal.requires_grad_(False)
-    config = LoraConfig(r=trainer.rank, lora_alpha=2 * trainer.rank, target_modules=list(trainer.targets))
+    config = LoraConfig(
+        r=trainer.rank,
+        lora_alpha=2 * trainer.rank,
+        lora_dropout=trainer.dropout,
+        target_modules=list(trainer.targets),
+    )
     with torch.random.fork_rng(devices=[]), peft_warnings():
         torch.manual_seed(seed)
         adapted = get_peft_model(causal, config)
