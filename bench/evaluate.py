@@ -67,9 +67,13 @@ def texts(persons: Sequence[Person]) -> dict[str, Any]:
     pairs = {}
     for one, other in combinations(persons, 2):
         told = classify.matched(one.held_out, other.held_out, SEED)
-        figure = classify.auc(classify.bundles(told), "characters", SEED)
-        pairs[f"{one.id} {other.id}"] = _short(figure) | {"one_reply": round(classify.value(told, "characters"), 3)}
-        _say(f"{one.id} against {other.id}: {figure.value}")
+        joined = classify.bundles(told)
+        # The matched conversations may be too few for an interval; the value stands in the median all the same.
+        value = round(classify.value(joined, "characters", SEED), 4)
+        single = round(classify.value(told, "characters", SEED), 4)
+        figure = _short(classify.auc(joined, "characters", SEED))
+        pairs[f"{one.id} {other.id}"] = figure | {"value": value, "one_reply": single}
+        _say(f"{one.id} against {other.id}: {value}")
     nulls = []
     for split in range(SPLITS):
         person = persons[split % len(persons)]

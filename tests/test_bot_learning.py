@@ -121,6 +121,11 @@ async def test_a_dataset_too_small_to_hold_anything_out_has_every_key_and_a_sent
     assert report["own_gain"]["own_gain"] is None
     evaluated = await shell("evaluate")
     assert "too small" in evaluated.ok().out
+    for wrong in (("--quick", "--full"), ("--html", "x.html"), ("--compare", "a", "b")):
+        (await shell("evaluate", *wrong)).failed(2)
+    refused = (await shell("evaluate", "--quick")).failed(1)
+    assert "insufficient data: 0 conversations in 0 chats" in refused.err
+    assert not (shell.home / "reports").exists()
 
 
 def one_chat(shell: Terminal, *mine: str) -> None:

@@ -89,9 +89,16 @@ class Pieces:
         except (OSError, ValueError, KeyError, TypeError):
             pass
         value = make()
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self.folder)
         write_private(path, json.dumps({"key": self.key, "value": value}, ensure_ascii=False))
         return value
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and what of the way to it is missing, closed to others: `mkdir` closes the last one alone."""
+    for each in (*reversed(folder.parents), folder):
+        if not each.exists():
+            each.mkdir(mode=0o700, exist_ok=True)
 
 
 def key_of(*parts: object) -> str:

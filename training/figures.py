@@ -12,7 +12,6 @@ from training.style import Reply
 
 INK, MUTED, LINE = "#1f2933", "#7b8794", "#d9dee4"
 OWNER, TWIN, BASE, OTHER = "#2f5d8c", "#c4632d", "#9aa5b1", "#6b7280"
-FONT = "DejaVu Sans, Segoe UI, Helvetica, Arial, sans-serif"
 
 
 def gauge(each: Gauge) -> str:
@@ -54,8 +53,8 @@ def gauge(each: Gauge) -> str:
             fontsize=11,
             fontweight="bold",
         )
-    axis.text(0.5, 0.62, "guessing", color=MUTED, fontsize=8.5, ha="left")
-    axis.text(1.0, 0.62, "always told apart", color=MUTED, fontsize=8.5, ha="right")
+    axis.text(0.5, -1.15, "guessing", color=MUTED, fontsize=8.5, ha="left")
+    axis.text(1.0, -1.15, "always told apart", color=MUTED, fontsize=8.5, ha="right")
     axis.set_xlim(0.455, 1.03)
     axis.set_ylim(-1.2, 0.95)
     axis.axis("off")
@@ -149,7 +148,7 @@ def _svg(figure: Any) -> str:
     import matplotlib
 
     out = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "doppelgram", "font.sans-serif": [FONT]}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "doppelgram"}):
         figure.savefig(out, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
     text = out.getvalue()
     return text[text.index("<svg") :]

@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,7 +14,6 @@ from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from bot.desk import Desk
     from training.model import LanguageModel, Quantization
@@ -179,7 +179,7 @@ def _begin(
     )
 
 
-def _place(adapters: "Path") -> "Path":
+def _place(adapters: Path) -> Path:
     """Where an interrupted training lies, else a new name. A folder without a card is not finished."""
     from training.adapter import CARD
 
@@ -188,7 +188,7 @@ def _place(adapters: "Path") -> "Path":
     return unfinished[-1] if unfinished else fresh(adapters)
 
 
-def fresh(adapters: "Path") -> "Path":
+def fresh(adapters: Path) -> Path:
     """A folder for a new adapter, under a name that is free."""
     adapters.mkdir(mode=0o700, parents=True, exist_ok=True)
     folders = [path for path in adapters.glob("*") if path.is_dir()]
@@ -217,9 +217,26 @@ def evaluate(
     side_by_side: Annotated[
         int, typer.Option("--examples", min=0, help="Contexts answered by base and twin, beside the real reply.")
     ] = 3,
+    quick: Annotated[bool, typer.Option("--quick", help="All measures and the report, on 200 contexts.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="The same on 1,000 contexts.")] = False,
+    html: Annotated[Path | None, typer.Option(help="With these: write the report here too.")] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="With these: two adapters on identical contexts.", metavar="A B")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """How much like you: held-out loss of base and adapter side by side, and against other people."""
+    """How much like you: held-out loss of base and adapter side by side, and against other people.
+
+    With --quick or --full all measures: whether you can be told from your twin, beside your own drift and other people,
+    and a report to look at. What is interrupted goes on where it was.
+    """
+    if quick and full:
+        raise typer.BadParameter("--quick or --full, not both")
+    if quick or full:
+        appraise(full, html, compare, as_json)
+        return
+    if html or compare:
+        raise typer.BadParameter("--html and --compare need --quick or --full")
     from bot.chosen import chosen
     from bot.desk import Desk
 
@@ -247,6 +264,39 @@ def evaluate(
         for side in ("they", "real", "base", "twin"):
             for text in example[side]:
                 show.line(f"{side:>5}  {show.plain(text)}")
+
+
+def appraise(full: bool, html: Path | None, compare: tuple[str, str] | None, as_json: bool) -> None:
+    """All measures of the adapter that speaks, or of two by name."""
+    from bot import evaluating, progress, speaker
+    from bot.chosen import chosen
+    from bot.desk import Desk
+    from training import adapter as adapters
+
+    with Desk.open() as desk:
+        demand_consent(desk)
+        some = [adapters.read(desk.home.adapters / name) for name in compare] if compare else [chosen(desk)]
+        scored = []
+        for adapter in some:
+            if adapter is None:
+                raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
+            from training import evaluation
+
+            show.say("Loading the model ...")
+            model = speaker.load_model(desk, adapter)
+            with progress.bar("evaluate") as bar:
+                size = evaluation.FULL if full else evaluation.QUICK
+                scored.append(evaluating.evaluate(desk, model, adapter, size, bar, html if len(some) == 1 else None))
+    if as_json:
+        show.data(scored[0] if len(scored) == 1 else {"adapters": scored})
+        return
+    if compare:
+        show.table(("figure", *compare), evaluating.side_by_side(scored))
+        return
+    show.table(("figure", "twin", "beside it"), evaluating.rows(scored[0]))
+    for sentence in scored[0]["verdict"]:
+        show.say(sentence)
+    show.say(f"The report: {scored[0]['report']}", "green")
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,135 @@
+"""The whole evaluation of an adapter: its material from the dataset, its pieces and its report in `reports/`."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bot.curve import Curve
+from bot.desk import Desk
+from bot.progress import Bar
+from data import samples
+from data.errors import UserError
+from data.samples import write_private
+from training.adapter import WEIGHTS, Adapter
+
+if TYPE_CHECKING:
+    from training.evaluation import Material, Size
+    from training.model import LanguageModel
+
+PIECES = "pieces"
+"""The folder of what is finished, beside the report; kept so that an interrupted evaluation goes on."""
+
+
+def material(desk: Desk, adapter: Adapter) -> "Material":
+    """What the dataset gives to measure with."""
+    from training.evaluation import Material
+    from training.measures.exchange import exchanges
+    from training.measures.likelihood import Window
+
+    silence = adapter.card.pauses.silence
+    test = samples.read(desk.home.dataset, "test")
+    held_out = exchanges(test, silence)
+    talk = {(each.dialog, each.at): each.conversation for each in held_out}
+    windows = []
+    for each in test:
+        if replies := exchanges([each], silence):
+            windows.append(Window(each, talk[replies[0].dialog, replies[0].at]))
+    card = samples.read_card(desk.home.dataset)
+    return Material(
+        windows,
+        held_out,
+        exchanges(samples.read(desk.home.dataset, "train"), silence),
+        exchanges(samples.read(desk.home.dataset, "controls"), silence),
+        adapter.card.window,
+        card.dropped,
+    )
+
+
+def evaluate(
+    desk: Desk, model: "LanguageModel", adapter: Adapter, size: "Size", bar: Bar, html: Path | None = None
+) -> dict[str, Any]:
+    """Measure the adapter that is on the model, and write `report.html` and `report.json` into its folder in the
+    reports folder, and where `html` says. Raises UserError where too little was held out."""
+    from training import evaluation, report, scores
+
+    seed, top_p = desk.settings.train.seed, desk.settings.model.top_p
+    some = material(desk, adapter)
+    folder = desk.home.reports / adapter.card.name
+    key = evaluation.key_of(
+        samples.read_card(desk.home.dataset).hash, size, seed, top_p, model.identity, _digest(adapter)
+    )
+    try:
+        found = evaluation.run(
+            model,
+            some,
+            evaluation.Pieces(folder / PIECES, key),
+            size,
+            seed=seed,
+            top_p=top_p,
+            progress=lambda share, words: bar.at(0.9 * share, words),
+        )
+    except ValueError as error:
+        raise UserError(
+            f"There is too little to measure: {error}.", "Pull and build more chats, then train again."
+        ) from error
+    bar.at(0.9, "telling the replies apart")
+    scored = scores.scores(some, found)
+    made = datetime.now(desk.zone).strftime("%Y-%m-%d %H:%M")
+    page = report.html(
+        scored, found, name=adapter.card.name, base=adapter.card.base, made=made, losses=_losses(desk, adapter)
+    )
+    report.write(folder / report.FILE, page)
+    write_private(folder / report.DATA, json.dumps(scored, ensure_ascii=False) + "\n")
+    if html:
+        report.write(html, page)
+    return {
+        "adapter": adapter.card.name,
+        "report": str(folder / report.FILE),
+        "verdict": scores.verdict(scored),
+    } | scored
+
+
+def rows(scored: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The figures for a terminal: what, the twin's, and what it is held against."""
+    from training import report
+
+    found = []
+    for id_, name in (("Q2", "told apart, characters"), ("Q3", "told apart, style")):
+        one = scored[id_]["one"]
+        beside = ", ".join(
+            f"{other} {one[other]['value']:.2f}"
+            for other in ("drift", "base", "impostor")
+            if one[other]["value"] is not None
+        )
+        found.append((f"{id_} {name} (n={one['twin']['n']})", report.value(one["twin"]), beside))
+    for name, figure in scored["Q1"]["bits"].items():
+        gain = scored["Q1"]["gain"].get(name)
+        beside = "" if gain is None or gain["value"] is None else f"adapter {gain['value']:.1%} below"
+        found.append((f"Q1 bits/char, {name}", report.value(figure), beside))
+    for each in scored["Q5"] or ():
+        times = "" if each["times_drift"] is None else f"{each['times_drift']:.1f} x own drift"
+        found.append((f"Q5 {each['feature']} ({each['measure']})", f"{each['value']:.3f}", times))
+    return found + [(each["name"], each["twin"], each["beside"]) for each in report.rest(scored)]
+
+
+def side_by_side(both: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """The twin's figures of two adapters on identical contexts."""
+    one, other = (rows(each) for each in both)
+    theirs = {name: value for name, value, _ in other}
+    return [(name, value, theirs.get(name, "")) for name, value, _ in one]
+
+
+def _digest(adapter: Adapter) -> str:
+    import hashlib
+
+    return hashlib.sha256((adapter.folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def _losses(desk: Desk, adapter: Adapter) -> list[tuple[int, float]]:
+    """The last training's curve, where it was this adapter's."""
+    course = Curve.of(desk.home).read()
+    if course is None or course.adapter != adapter.card.name:
+        return []
+    return [(point.step, point.loss) for point in course.points]

@@ -1,0 +1,75 @@
+"""An evaluation over a home folder: its report lies where the page looks for it, closed to others."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot import evaluating, progress
+from bot.desk import Desk
+from bot.home import Home
+from bot.settings import Settings
+from bot.web.report import newest
+from data.errors import UserError
+from data.samples import write_private
+from tests import training_models as models
+from tests.test_training_evaluation import SMALL, talk
+from training import train
+from training.model import LanguageModel
+from training.schedule import TrainOptions
+
+
+@pytest.fixture(scope="module")
+def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, LanguageModel]]:
+    """A home with an adapter of the tiny model, and more held out than a figure needs."""
+    home = Home.at(tmp_path_factory.mktemp("house") / "home")
+    models.dataset(home.dataset, [talk(dialog, day, 1) for dialog in range(1, 6) for day in range(7)])
+    for part, seed in (("test", 2), ("controls", 3)):
+        some = [talk(dialog, day, seed) for dialog in range(1, 6) for day in range(7)]
+        write_private(home.dataset / f"{part}.jsonl", "".join(each.to_json() + "\n" for each in some))
+    model = models.tiny()
+    options = TrainOptions(max_steps=3, rank=4, alpha=8, warmup_steps=1)
+    train.train(model, home.dataset, home.adapters / "me", options)
+    with Desk.at(Settings(home=home.path), home) as desk:
+        yield desk, model
+
+
+def test_the_report_and_its_figures_lie_where_the_page_finds_them(
+    household: tuple[Desk, LanguageModel], tmp_path: Path
+) -> None:
+    from training import adapter
+
+    desk, model = household
+    made = adapter.read(desk.home.adapters / "me")
+    with progress.bar("evaluate", hidden=True) as bar:
+        found = evaluating.evaluate(desk, model, made, SMALL, bar, tmp_path / "copy.html")
+    page = newest(desk.home)
+    assert page == desk.home.reports / "me" / "report.html"
+    assert found["report"] == str(page)
+    assert (tmp_path / "copy.html").read_bytes() == page.read_bytes()
+    figures = json.loads(page.with_name("report.json").read_text(encoding="utf-8"))
+    assert figures["n"]["chats"] == 5
+    assert {"Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "F1", "F2", "F3", "F4"} <= figures.keys()
+    for path in desk.home.reports.rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    rows = evaluating.rows(found)
+    assert next(value for name, value, _ in rows if name.startswith("Q2")).count("[") == 1
+    both = evaluating.side_by_side([found, found])
+    assert [(one, other) for _, one, other in both] == [(value, value) for _, value, _ in rows]
+
+
+def test_too_little_held_out_is_one_sentence(household: tuple[Desk, LanguageModel], tmp_path: Path) -> None:
+    from training import adapter
+
+    desk, model = household
+    home = Home.at(tmp_path / "home")
+    models.dataset(home.dataset, models.windows(4))
+    made = adapter.read(desk.home.adapters / "me")
+    with (
+        Desk.at(Settings(home=home.path), home) as poor,
+        progress.bar("evaluate", hidden=True) as bar,
+        pytest.raises(UserError, match="too little to measure: insufficient data"),
+    ):
+        evaluating.evaluate(poor, model, made, SMALL, bar)

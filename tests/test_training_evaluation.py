@@ -1,0 +1,164 @@
+"""The whole evaluation, resumed and reported: on a tiny model, and people whose words are known."""
+
+import json
+import random
+import stat
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.samples import Sample
+from data.transcript import Transcript, Turn
+from tests import training_models as models
+from training import evaluation, report, scores, train
+from training.evaluation import Material, Pieces, Size
+from training.measures import likelihood, replies
+from training.measures.exchange import exchanges
+from training.measures.likelihood import Window
+from training.model import LanguageModel
+from training.schedule import TrainOptions
+
+SMALL = Size("small", 40, 200, 40, 70, 70, 3, 2, 1, 100, 4)
+XSS = "<script>alert(1)</script>"
+
+
+def talk(dialog: int, day: int, seed: int) -> Sample:
+    """A conversation of four turns."""
+    chance, at = random.Random(f"{dialog}/{day}/{seed}"), models.NOON + timedelta(days=day, hours=dialog)
+    turns = []
+    for place in range(4):
+        mine = place % 2 == 1
+        text = (
+            f"{chance.choice(('yep', 'nope', 'haha'))} {chance.randint(1, 99)}"
+            if mine
+            else f"what about {place}? {XSS}"
+        )
+        turns.append(Turn(mine, (text,), at + timedelta(minutes=place), target=mine))
+    return Sample(dialog, Transcript(tuple(turns)))
+
+
+def material(chats: int = 5, days: int = 7) -> Material:
+    parts = [[talk(d, day, seed) for d in range(1, chats + 1) for day in range(days)] for seed in (1, 2, 3)]
+    held_out = exchanges(parts[1])
+    number = {(each.dialog, each.at): each.conversation for each in held_out}
+    windows = [Window(s, number[s.dialog_id, s.transcript.turns[1].at]) for s in parts[1]]
+    return Material(windows, held_out, exchanges(parts[0]), exchanges(parts[2]), dropped={"a bot's": 3})
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
+    place = tmp_path_factory.mktemp("tuned")
+    model = models.tiny()
+    options = TrainOptions(max_steps=4, rank=4, alpha=8, learning_rate=2e-2, warmup_steps=1)
+    train.train(model, models.dataset(place / "dataset", [talk(1, d, 9) for d in range(8)]), place / "me", options)
+    return model
+
+
+@pytest.fixture(scope="module")
+def done(tuned: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Material]:
+    folder, some = tmp_path_factory.mktemp("reports") / "pieces", material()
+    return folder, evaluation.run(tuned, some, Pieces(folder, "key"), SMALL), some
+
+
+def test_every_condition_scores_the_same_words(done: tuple[Path, Any, Material]) -> None:
+    bits = done[1].likelihood
+    assert bits.n == 35
+    assert set(bits.bits) == {
+        "base",
+        "base + 20 own messages",
+        "base + all messages that fit",
+        "base + a card of 20 facts",
+        "base + 10 turns of this chat",
+        "adapter",
+        "adapter, history shuffled",
+    }
+    gain = bits.gain["base"]
+    assert gain.value == pytest.approx(1 - bits.bits["adapter"].value / bits.bits["base"].value)
+    assert gain.value > 0
+    assert gain.low <= gain.value <= gain.high
+
+
+def test_a_condition_changes_what_stands_before_and_never_the_words_that_are_scored() -> None:
+    some = material()
+    window = some.windows[0]
+    own = [t.texts for t in window.sample.transcript.turns if t.target]
+    for name, change in (likelihood.conditions(some.past, 100, 1) | {"shuffled": likelihood.shuffled(1)}).items():
+        changed = change(window)
+        assert [t.texts for t in changed.transcript.turns[changed.fresh :] if t.target] == own, name
+    card = likelihood.conditions([replace(e, reply=("i live in oslo by the sea",)) for e in some.past], 100, 1)
+    shown = card["base + a card of 20 facts"](window).transcript.turns[0]
+    assert (shown.mine, shown.texts[1]) == (False, "i live in oslo by the sea")
+
+
+def test_scores_of_other_texts_are_refused(tuned: LanguageModel) -> None:
+    some = material()
+    one, other = (likelihood.score(tuned, some.windows[i : i + 1], lambda w: w.sample, True) for i in (0, 1))
+    longer = [replace(each, characters=each.characters + 1) for each in other]
+    with pytest.raises(ValueError, match="identical"):
+        likelihood.compare(some.windows[:1], {"base": one, "adapter": longer}, 1)
+
+
+def test_what_is_finished_is_not_done_again_and_gives_the_same(
+    tuned: LanguageModel, done: tuple[Path, Any, Material]
+) -> None:
+    folder, first, some = done
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert evaluation.run(tuned, some, Pieces(folder, "key"), SMALL) == first
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_damaged_piece_and_one_of_another_adapter_are_made_anew(tmp_path: Path) -> None:
+    made: list[int] = []
+    pieces = Pieces(tmp_path / "p", "a")
+    assert [pieces.get("x", lambda: made.append(1) or 7) for _ in range(2)] == [7, 7]
+    assert len(made) == 1
+    Pieces(tmp_path / "p", "b").get("x", lambda: made.append(1) or 8)
+    (tmp_path / "p" / "x.json").write_text('{"key": "a"')
+    assert pieces.get("x", lambda: made.append(1) or 9) == 9
+    assert len(made) == 3
+
+
+def test_too_little_is_said_before_anything_is_computed(tuned: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="insufficient data: 28 conversations in 4 chats"):
+        evaluation.run(tuned, material(chats=4), Pieces(tmp_path / "p", "k"), SMALL)
+    assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize(("real", "found"), [(-2.0, 0.9), (-0.5, 0.6), (-9.0, 1.2), (-3.0, 1.2)])
+def test_the_temperature_is_where_the_curve_meets_the_owners(real: float, found: float) -> None:
+    assert replies.matching({0.6: -1.0, 1.2: -3.0}, real) == pytest.approx(found)
+
+
+def test_the_report_has_every_part_escapes_what_people_wrote_and_loads_nothing(
+    done: tuple[Path, Any, Material], tmp_path: Path
+) -> None:
+    _, found, some = done
+    scored = json.loads(json.dumps(scores.scores(some, found)))
+    page = report.html(scored, found, name="me", base="tiny", made="today", losses=[(n, 3 - n / 9) for n in range(9)])
+    assert XSS not in page
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    outside = [
+        part
+        for part in ("http://", "https://", "@import", " src=")
+        if part
+        in page.replace("http://www.w3.org/", "")
+        .replace("http://purl.org/", "")
+        .replace("http://creativecommons.org/", "")
+        .replace("https://matplotlib.org/", "")
+    ]
+    assert outside == []
+    assert page.count("<svg") >= 4
+    assert len(scores.verdict(scored)) == 3
+    for part in ("a bot&#39;s", "20 contexts, three answers", "How to read this", "How it learned"):
+        assert part in page
+    assert page == report.html(
+        scored, found, name="me", base="tiny", made="today", losses=[(n, 3 - n / 9) for n in range(9)]
+    )
+    report.write(tmp_path / "me" / report.FILE, page)
+    assert stat.S_IMODE((tmp_path / "me" / report.FILE).stat().st_mode) == 0o600

@@ -1,0 +1,158 @@
+"""The report as one HTML file that needs nothing else: no script, no font, no picture from anywhere."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from data.samples import write_private
+from training import figures, scores
+from training.evaluation import Evaluation, private_folder
+from training.measures.interval import Figure
+
+TEMPLATES = Path(__file__).parent / "templates"
+EXAMPLES = 20
+FILE, DATA = "report.html", "report.json"
+"""What lies in the folder of an adapter's report."""
+
+
+def write(path: Path, html: str) -> None:
+    """Write a report, readable by its owner alone."""
+    private_folder(path.parent)
+    write_private(path, html)
+
+
+def html(
+    scored: Mapping[str, Any],
+    found: Evaluation,
+    *,
+    name: str,
+    base: str,
+    made: str,
+    losses: Sequence[tuple[int, float]] = (),
+) -> str:
+    """The whole page. Whatever people wrote is escaped by the template; the pictures hold figures and our words only.
+
+    `losses` are the steps of the training with their loss, where they are known.
+    """
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
+    answered, bits = found.replies, scored["Q1"]["bits"]
+    real = [each.reply for each in answered.contexts]
+    measured = {k: v for k, v in bits.items() if v["value"] is not None}
+    page: str = environment.get_template("report.html").render(
+        name=name,
+        base=base,
+        made=made,
+        scored=scored,
+        verdict=scores.verdict(dict(scored)),
+        gauges=[_gauge(each, scored) for each in scores.gauges(dict(scored))],
+        bars=figures.bars(measured) if measured else "",
+        why_no_bits=bits["base"]["why_none"],
+        gains=[_gain(each, part) for each, part in scored["Q1"]["gain"].items()],
+        learning=figures.learning(losses) if len(losses) > 1 else "",
+        distributions=figures.distributions(real, [reply for reply in answered.twin if reply]),
+        distances=[_distance(each) for each in scored["Q5"] or ()],
+        rest=rest(scored),
+        examples=_examples(found),
+        dropped=sorted(scored["dropped"].items()),
+    )
+    return page
+
+
+def value(part: Mapping[str, Any], percent: bool = False) -> str:
+    """A figure in words, with its interval."""
+    if part["value"] is None:
+        return str(part["why_none"]).partition(":")[0]
+    return f"{_number(part['value'], percent)} [{_number(part['low'], percent)}, {_number(part['high'], percent)}]"
+
+
+def rest(scored: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The measures that are not drawn, each with what it is held against."""
+    q4, f1, f4, rows = scored["Q4"], scored["F1"], scored["F4"], []
+
+    def row(name: str, twin: str, beside: str) -> None:
+        rows.append({"name": name, "twin": twin, "beside": beside})
+
+    row("told apart by length alone", value(scored["Q2_length_only"]), "0.50 is guessing")
+    row("taken for you among your contacts", value(q4["owner_written"], True), f"you: {value(q4['owner_real'], True)}")
+    row("taken for whom it talks to", value(q4["copied_written"], True), f"you: {value(q4['copied_real'], True)}")
+    q6 = scored["Q6"]
+    beside = "; ".join(f"{name}: {value(each['hit@3'], True)}" for name, each in q6.items() if name != "twin")
+    row("one of three proposals was right", value(q6["twin"]["hit@3"], True), beside)
+    beside = "; ".join(f"{name}: {value(each['saved'], True)}" for name, each in q6.items() if name != "twin")
+    row("typing saved by the best of three", value(q6["twin"]["saved"], True), beside)
+    twin, base = f1["twin"], f1["base"]
+    row(
+        "words per 100 that nobody here ever wrote",
+        value(twin["foreign_written"]),
+        f"you: {value(twin['foreign_real'])}; untuned: {value(base['foreign_written'])}",
+    )
+    row(
+        "replies per 100 in a wrong script",
+        value(twin["wrong_script_written"]),
+        f"you: {value(twin['wrong_script_real'])}",
+    )
+    for kind, (real, made, _) in f4["rates"]["twin"].items():
+        if kind == "all" or made["value"] is not None:
+            row(f"two words or fewer, to {kind}", value(made, True), f"you: {value(real, True)}")
+    row(
+        "reply finds its context among 20",
+        value(f4["belongs"]["twin"], True),
+        f"you: {value(f4['belongs']['real'], True)}",
+    )
+    for name, share in scored["F2"]["twin"].items():
+        other = scored["F2"]["base"][name]
+        row(f"scripted events, {name}", f"{share['hits']} of {share['n']}", f"untuned: {other['hits']} of {other['n']}")
+    for distance, share in scored["F3"]["twin"].items():
+        other = scored["F3"]["base"][distance]
+        row(
+            f"fact found {distance} messages later",
+            f"{share['hits']} of {share['n']}",
+            f"untuned: {other['hits']} of {other['n']}",
+        )
+    return rows
+
+
+def _number(number: float, percent: bool) -> str:
+    return f"{number:.0%}" if percent else f"{number:.2f}"
+
+
+def _gauge(each: scores.Gauge, scored: Mapping[str, Any]) -> dict[str, Any]:
+    twin, drift = each.twin, scored[each.id]["one"]["drift"]["value"]
+    known = twin.value is not None and twin.low is not None
+    return {
+        "name": each.name,
+        "picture": figures.gauge(each) if known else "",
+        "why": twin.why_none,
+        "n": twin.n,
+        "span": f"{twin.low:.2f} to {twin.high:.2f}" if known else "",
+        "drift": f"{drift:.2f}" if drift is not None else "",
+    }
+
+
+def _gain(name: str, part: Mapping[str, Any]) -> dict[str, str]:
+    if part["value"] is None:
+        return {"name": name, "value": "", "span": str(part["why_none"]).partition(":")[0]}
+    figure = Figure(**part)
+    return {"name": name, "value": f"{figure.value:.1%}", "span": f"{figure.low:.1%} to {figure.high:.1%}"}
+
+
+def _distance(each: Mapping[str, Any]) -> dict[str, str]:
+    times, impostor = each["times_drift"], each["impostor"]
+    return {
+        "name": f"{each['feature']} ({each['measure']})",
+        "value": f"{each['value']:.3f}",
+        "drift": f"{each['drift']:.3f}",
+        "times": "" if times is None else f"{times:.1f}",
+        "impostor": "" if impostor is None else f"{impostor:.3f}",
+    }
+
+
+def _examples(found: Evaluation) -> list[dict[str, Any]]:
+    answered = found.replies
+    rows = zip(answered.contexts, answered.twin, answered.base, strict=False)
+    return [
+        {"they": context.they, "real": context.reply, "twin": twin, "base": base}
+        for context, twin, base in list(rows)[:EXAMPLES]
+    ]
