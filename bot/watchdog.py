@@ -22,6 +22,7 @@ class Watchdog:
         """Say one thing, such as `READY=1`. Nobody listening is no failure of ours."""
         if self.address:
             with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
+                to.setblocking(False)  # a manager that does not listen must not hold us up
                 to.sendto(state.encode(), f"\0{self.address[1:]}" if self.address[0] == "@" else self.address)
 
     @contextlib.asynccontextmanager

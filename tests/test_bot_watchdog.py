@@ -37,6 +37,11 @@ async def test_signs_of_life_come_while_the_loop_turns_and_a_word_at_the_end(
         listening.recv(100)
 
 
+async def test_a_manager_that_does_not_listen_holds_nothing_up(manager: tuple[socket.socket, str]) -> None:
+    async with asyncio.timeout(60), Watchdog(manager[1], 1e-4).watching():
+        await asyncio.sleep(0.5)
+
+
 async def test_without_a_manager_or_with_one_that_is_gone_nothing_happens(tmp_path: Path) -> None:
     for address in ("", str(tmp_path / "nobody")):
         async with Watchdog(address, 0.01).watching():
