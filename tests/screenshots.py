@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import Browser
+
 from bot.web.server import serving
 from tests.chromium import DESK, PHONE, browser, window
 from tests.paper_house import furnish, paper_house, recorded
@@ -15,13 +17,13 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 NAMES = ("inbox.png", "twin.png")
 
 
-def draw(folder: Path) -> None:
+def draw(folder: Path, chromium: Browser) -> None:
     """The inbox on a desk by day, and a talk with the twin on a phone by night."""
     inbox, twin = (folder / name for name in NAMES)
     with tempfile.TemporaryDirectory() as place:
         house = furnish(paper_house(Path(place)))
         model = recorded(("that's on my list of best news", "i'll bring the jam"))
-        with house.home.holding_login("run"), serving(house.settings, house.home, model) as page, browser() as chromium:
+        with house.home.holding_login("run"), serving(house.settings, house.home, model) as page:
             with window(chromium, page.link, DESK, color_scheme="light") as seen:
                 seen.page.locator(".card").first.wait_for()
                 seen.page.screenshot(path=inbox)
@@ -36,4 +38,5 @@ def draw(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS)
+    with browser() as running:
+        draw(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS, running)

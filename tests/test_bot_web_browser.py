@@ -251,6 +251,7 @@ def test_every_other_room_does_by_hand_and_key_what_it_is_for(
         visit("Twin")
         page.locator("#as").select_option(label="Rafi Amadi")
         expect(page.locator("#talk")).to_contain_text("the poster can be done by monday")
+        page.wait_for_load_state()
         page.get_by_label("What Rafi Amadi would write").fill("guess who")
         page.keyboard.press("Enter")
         expect(page.locator(".candidate")).to_have_count(1)
@@ -307,8 +308,10 @@ def test_a_page_whose_server_is_gone_says_so(chromium: Browser, house: PaperHous
         expect(seen.page.locator("#lost")).to_be_visible()
 
 
-def test_the_pictures_of_the_readme_are_drawn_from_the_invented_cast_and_small(tmp_path: Path) -> None:
-    screenshots.draw(tmp_path)
+def test_the_pictures_of_the_readme_are_drawn_from_the_invented_cast_and_small(
+    tmp_path: Path, chromium: Browser
+) -> None:
+    screenshots.draw(tmp_path, chromium)
     readme = (screenshots.DOCS.parent / "README.md").read_text(encoding="utf-8")
     for name in screenshots.NAMES:
         for picture in (tmp_path / name, screenshots.DOCS / name):

@@ -44,6 +44,8 @@ TOLD = {
     State.SUPERSEDED: "Outdated: something newer came",
     State.OWNER_ANSWERED: "You answered in Telegram",
 }
+OWNERS = ("page", "terminal", "companion")
+"""Where the owner asks for another one: what something newer has made outdated has no such surface."""
 BY_SOMEBODY = (State.APPROVED, State.EDITED, State.PLANNED, State.SENDING, State.SENT, State.SKIPPED)
 
 
@@ -62,6 +64,8 @@ def ending(suggestion: Suggestion) -> str:
     """What became of it, and where that was decided."""
     told = TOLD[suggestion.state]
     where = SURFACES.get(suggestion.surface or "", "")
+    if suggestion.state is State.SUPERSEDED and suggestion.surface in OWNERS:
+        return f"Asked for another one {where}"
     return f"{told} {where}" if where and suggestion.state in BY_SOMEBODY else told
 
 
@@ -124,8 +128,6 @@ async def decide(request: Request) -> Response:
     found = review.card(number)
     if found is None or found.suggestion.revision != revision or not CHOICES[choice](review, found, given):
         return _card_or_line(office, number, late=True)
-    if choice == "another":
-        return office.show("line.html", line=_line(review, review.suggestions.get(number), "Asked for another one"))
     return _card_or_line(office, number)
 
 
