@@ -134,6 +134,10 @@ class Manager:
         self._socket.bind(self.address)
         self._socket.setblocking(False)
 
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
     def heard(self) -> list[str]:
         """What was said since the last time."""
         found = []
@@ -242,6 +246,7 @@ async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[
         client.process.send_signal(signal.SIGINT)
         assert await client.process.wait() == 130
     *life, last = manager.heard()
+    manager.close()
     assert (set(life) - {"WATCHDOG=1"}, last) == (set(), "STOPPING=1")
     assert [(r["peer_id"], r["text"]) for r in await server.delivered()] == [
         (row["chat_id"], text) for text in row["texts"]
