@@ -30,7 +30,7 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, 
         some = [talk(dialog, day, seed) for dialog in range(1, 6) for day in range(7)]
         write_private(home.dataset / f"{part}.jsonl", "".join(each.to_json() + "\n" for each in some))
     model = models.tiny()
-    options = TrainOptions(max_steps=3, rank=4, alpha=8, warmup_steps=1)
+    options = TrainOptions(max_steps=3, rank=4, alpha=8)
     train.train(model, home.dataset, home.adapters / "me", options)
     with Desk.at(Settings(home=home.path), home) as desk:
         yield desk, model

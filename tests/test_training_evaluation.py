@@ -52,7 +52,7 @@ def material(chats: int = 5, days: int = 7) -> Material:
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     place = tmp_path_factory.mktemp("tuned")
     model = models.tiny()
-    options = TrainOptions(max_steps=4, rank=4, alpha=8, learning_rate=2e-2, warmup_steps=1)
+    options = TrainOptions(max_steps=4, rank=4, alpha=8, learning_rate=2e-2)
     train.train(model, models.dataset(place / "dataset", [talk(1, d, 9) for d in range(8)]), place / "me", options)
     return model
 
