@@ -62,20 +62,27 @@ async def test_peer_flood_turns_auto_off_everywhere_for_a_day_with_one_notice(ho
         assert set(house.modes().values()) == {Mode.ASK}
         with pytest.raises(UserError, match="limits this account"), house.archive() as archive, house.live() as live:
             switch(archive, Policy(live, house.settings.live), str(boris.id), Mode.AUTO, clock(), force=True)
-        clock.forward(23.9 * 3600)
-        house.sandbox.town.clock.advance(23.9 * 3600)
+        await _later(house, clock, 23.9, boris.id)
         await house.sandbox.say(boris.id, house.owner_id, "dinner too")
         await house.heard("incoming", dialog=boris.id)
         clock.forward(1)
         await house.heard("offered", dialog=boris.id)
-        clock.forward(3600)
-        house.sandbox.town.clock.advance(3600)
+        await _later(house, clock, 1, boris.id)
         await house.sandbox.say(boris.id, house.owner_id, "the soup most of all")
         await house.heard("incoming", dialog=boris.id, times=2)
         clock.forward(1)
         await house.heard("sent", dialog=boris.id)
     assert [anna.title in notice for notice in told(house)] == [True]
     assert house.delivered() == ["great"]
+
+
+async def _later(house: Household, clock: HandClock, hours: float, dialog_id: int) -> None:
+    """Move everybody's clock, and wait until the client has compared it anew: a jump while it asks would mislead it."""
+    watching = {"event": "watching", "dialog": dialog_id}.items()
+    before = sum(watching <= event.items() for event in house.events)
+    clock.forward(hours * 3600)
+    house.sandbox.town.clock.advance(hours * 3600)
+    await house.heard("watching", times=before + 1, dialog=dialog_id)
 
 
 async def test_nothing_is_sent_after_a_restart_before_the_chat_was_read_again(house: Household) -> None:
