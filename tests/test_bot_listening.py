@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.livedb import LiveDb
+from bot.livedb import MIGRATIONS, LiveDb
 from bot.policy import Mode, Policy
 from bot.settings import LiveSettings
 from bot.suggestion import State
 from data.archive import Archive
 from data.consent import Ledger
 from data.message import Dialog
+from data.store import Store
 from data.transcript import Scope
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
@@ -133,14 +134,9 @@ async def watched(shell: Terminal) -> None:
 
 
 def test_a_chat_listed_before_this_was_kept_counts_as_listed_when_its_mode_was_set(tmp_path: Path) -> None:
-    live = LiveDb(tmp_path / "live.db")
-    live.db.executescript(
-        "DELETE FROM migrations WHERE name != 'first'; ALTER TABLE policy DROP COLUMN listed_at;"
-        "ALTER TABLE policy DROP COLUMN listed_after; ALTER TABLE inbox DROP COLUMN fingerprint;"
-        "ALTER TABLE suggestions DROP COLUMN answers;"
-        "DROP TABLE notices; DROP TABLE obeyed; DROP TABLE errands; INSERT INTO policy VALUES (5, 'ask', 7.0)"
-    )
-    live.close()
+    first = Store(tmp_path / "live.db", MIGRATIONS[:1], "FULL", "")
+    first.db.execute("INSERT INTO policy VALUES (5, 'ask', 7.0)")
+    first.close()
     live = LiveDb(tmp_path / "live.db")
     assert Policy(live, LiveSettings()).listed(5).at == 7.0
     live.close()
