@@ -121,6 +121,11 @@ class Inbox:
             (outcome, suggestion_id, chat.dialog_id, chat.topic_id, chat.upto_id),
         ).rowcount
 
+    def next_quiet(self, now: datetime) -> float | None:
+        """Seconds until the next chat has been quiet for long enough, if nobody writes there."""
+        left = [self.debounce.total_seconds() - (now.timestamp() - chat.arrived_at) for chat in self.waiting()]
+        return min((seconds for seconds in left if seconds > 0), default=None)
+
     def settle(self, dialog_id: int, upto_id: int, outcome: Outcome, suggestion_id: int | None = None) -> int:
         """Give every waiting message of a chat up to this one its outcome; returns how many there were."""
         return self.live.db.execute(

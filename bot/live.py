@@ -27,6 +27,8 @@ from data.telegram import Client, Owner, explain, hear, is_withheld, to_dialog
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
+SHORTEST = 0.005
+"""Seconds between two looks at the least, however soon something is due."""
 RECONCILE = 180.0
 """Seconds between two readings of recent history."""
 JUMP = 10.0
@@ -67,7 +69,7 @@ class Live:
             asyncio.ensure_future(loop)
             for loop in (
                 self._reconciling(),
-                self._looking(self.twin.step),
+                self._looking(self._answer),
                 self._looking(self._deliver, first=self.twin.outbox.recover),
                 self._looking(self._tell),
                 self._looking(self.errands),
@@ -146,7 +148,11 @@ class Live:
         text = getattr(update.draft, "message", "")
         if not text and not update.top_msg_id:
             # Sending empties the box too, and its message may come a moment later.
-            asyncio.get_running_loop().call_later(2, self.twin.hearing.draft_cleared, utils.get_peer_id(update.peer))
+            asyncio.get_running_loop().call_later(2, self._draft_cleared, utils.get_peer_id(update.peer))
+
+    def _draft_cleared(self, dialog_id: int) -> None:
+        if not self._fatal.done():  # it may have ended meanwhile, and its rows be closed
+            self.twin.hearing.draft_cleared(dialog_id)
 
     async def _chat_of(self, event: Any) -> Dialog | None:
         """The private chat or group that this happened in."""
@@ -168,15 +174,17 @@ class Live:
     # --- loops
 
     async def _looking(
-        self, look: Callable[[], Awaitable[None]], first: Callable[[], Awaitable[None]] | None = None
+        self, look: Callable[[], Awaitable[float | None]], first: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """Look again and again; what the network does never ends the loop."""
+        """Look again and again; what the network does never ends the loop. A look may tell in how many seconds there
+        will be something to do."""
         while True:
+            wait = None
             try:
                 if first:
                     await first()
                     first = None
-                await look()
+                wait = await look()
             except (*PASSING, errors.RPCError) as error:
                 if (told := explain(error)) and told.code in (3, 4):
                     raise told from error
@@ -184,15 +192,20 @@ class Live:
                 await asyncio.sleep(1)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(
-                    self.look
-                ):  # not `wait_for`, which before Python 3.12 may lose a cancellation
+                # not `wait_for`, which before Python 3.12 may lose a cancellation
+                async with asyncio.timeout(self.look if wait is None else min(self.look, max(SHORTEST, wait))):
                     await self._wake.wait()
 
-    async def _deliver(self) -> None:
+    async def _answer(self) -> float | None:
+        if await self.twin.step():
+            self._wake.set()  # what was approved leaves now, not at the next look
+        return self.twin.inbox.next_quiet(self.twin.now())
+
+    async def _deliver(self) -> float | None:
         await self.twin.tidy()
-        while await self.twin.outbox.step(self._up_to_date) == 0.0:
+        while (wait := await self.twin.outbox.step(self._up_to_date)) == 0.0:
             pass
+        return wait
 
     def _up_to_date(self, dialog_id: int) -> bool:
         """Whether this chat's history has been read since we connected; one that is not listed needs no reading."""

@@ -69,13 +69,16 @@ class Twin:
     _placing: int | None = field(default=None, init=False)
     _looping: set[int] = field(default_factory=set, init=False)
 
-    async def step(self) -> None:
-        """One look at the inbox: answer what is quiet."""
+    async def step(self) -> bool:
+        """One look at the inbox: answer what is quiet; whether there was anything."""
+        answered = False
         for chat in self.inbox.ready(self.now()):
             if self.control.paused(self.now()):
-                return
+                break
             if not self.setbacks.waits(chat.dialog_id, self.now()):
                 await self.answer(chat)
+                answered = True
+        return answered
 
     async def tidy(self) -> None:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so

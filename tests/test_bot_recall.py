@@ -9,6 +9,7 @@ from bench.live.house import House, house, mould
 from bench.live.street import FIRST, OWNER
 from bench.live.wire import Wire
 from bot.control import Control
+from bot.policy import Mode
 
 
 async def meanwhile(here: House, what: str) -> None:
@@ -35,6 +36,21 @@ async def test_what_was_not_carried_out_when_the_connection_was_lost_is_decided_
         await here.sandbox.start()
         assert await here.until(lambda: here.counts["unknown"] > 0)
     assert here.delivered() == []
+
+
+async def test_a_draft_that_was_on_its_way_does_not_overwrite_what_the_owner_began_meanwhile(tmp_path: Path) -> None:
+    drafting = {0: Mode.DRAFT}
+    async with house(await mould(tmp_path / "mould"), tmp_path / "house", drafting) as here, here.at_work():
+        await here.sandbox.read(OWNER, FIRST)
+        on_its_way = here.sandbox.faults.hold("SaveDraft")
+        await here.sandbox.say(FIRST, OWNER, "are you there")
+        await on_its_way.reached.wait()
+        await here.sandbox.stop()
+        await here.sandbox.draft(OWNER, FIRST, "dear you")
+        await here.sandbox.start()
+        assert await here.until(lambda: here.counts["watching"] > 1)
+    drafts = [event.detail["text"] for event in here.sandbox.journal.events if event.kind == "draft"]
+    assert drafts == ["dear you"]
 
 
 async def test_a_pause_calls_back_what_lies_in_a_dead_network(tmp_path: Path) -> None:

@@ -69,6 +69,19 @@ class LoopClock(Clock):
         self.ahead += timedelta(seconds=seconds)
 
 
+class Arrivals(list[Delivery]):
+    """The journal's deliveries, with the loop's time of each: Telegram's own dates are whole seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moments: list[float] = []
+
+    def append(self, delivery: Delivery) -> None:
+        """Another message arrives."""
+        super().append(delivery)
+        self.moments.append(asyncio.get_running_loop().time())
+
+
 @dataclass(frozen=True, slots=True)
 class Mould:
     """A home with a login and a list of chats, and what its server knows of that login."""
@@ -82,15 +95,20 @@ async def mould(folder: Path, contacts: int = 3) -> Mould:
     """Log in, once."""
     home = Home.at(folder)
     async with Sandbox(street(LoopClock(TUESDAY - timedelta(hours=1)), contacts)) as sandbox:
-
-        async def code(_question: str, _hidden: bool) -> str:
-            return sandbox.code_for(sandbox.town.owner.phone or "")
-
-        async with connect(_login(sandbox, home)) as client:
-            await log_in_by_code(client, f"+{sandbox.town.owner.phone}", code)
-            with closing(Archive(home.archive)) as archive:
-                archive.save_dialogs(await dialogs_of(client))
+        await _log_in(sandbox, home, OWNER)
         return Mould(folder, {key: copy(login) for key, login in sandbox.logins.items()}, contacts)
+
+
+async def _log_in(sandbox: Sandbox, home: Home, account: int) -> None:
+    phone = sandbox.town.accounts[account].phone or ""
+
+    async def code(_question: str, _hidden: bool) -> str:
+        return sandbox.code_for(phone)
+
+    async with connect(_login(sandbox, home)) as client:
+        await log_in_by_code(client, f"+{phone}", code)
+        with closing(Archive(home.archive)) as archive:
+            archive.save_dialogs(await dialogs_of(client))
 
 
 @dataclass
@@ -118,6 +136,11 @@ class House:
         """The people the owner chats with."""
         return [account.id for account in self.sandbox.town.contacts]
 
+    @property
+    def town_people(self) -> list[int]:
+        """Everybody in the town who is a person."""
+        return [*self.chats, OWNER]
+
     @cached_property
     def rows(self) -> LiveDb:
         """The live client's rows, opened once more, as another process would."""
@@ -130,8 +153,12 @@ class House:
 
     def close(self) -> None:
         """Close them."""
-        self.rows.close()
-        self.archive.close()
+        for store in (self.rows, self.archive):
+            store.close()
+
+    def count(self, query: str) -> int:
+        """The one number that a query of the rows gives."""
+        return int(self.rows.db.execute(query).fetchone()[0])
 
     def allow(self, dialog_id: int, mode: Mode) -> None:
         """Record a consent, if there is none, and list the chat."""
@@ -208,8 +235,8 @@ class House:
         before = self.counts["watching"]
         self.start()
         try:
-            listed = len(Policy(self.rows, self.settings.live).modes(self.clock.now()))
-            if not await self.until(lambda: self.counts["watching"] >= before + listed):
+            listed = len(set(Policy(self.rows, self.settings.live).modes(self.clock.now())) & set(self.town_people))
+            if not await self.until(lambda: self.counts["watching"] >= before + listed, 60 + 60 * self.look):
                 raise SystemExit("the client does not get to its work")
             yield
         finally:
@@ -219,8 +246,31 @@ class House:
 
     def delivered(self) -> list[Delivery]:
         """What the twin's own login sent to anybody but its owner."""
-        mine = [each for each in self.sandbox.journal.deliveries if each.via_session is not None]
-        return [each for each in mine if each.sender_id == OWNER and each.peer_id != OWNER]
+        return [each for each, _ in self.arrivals()]
+
+    def arrivals(self, first: int = 0) -> list[tuple[Delivery, float]]:
+        """The same with their moments; those alone that came after the `first` messages of all."""
+        every = self.sandbox.journal.deliveries
+        assert isinstance(every, Arrivals)
+        return [
+            (each, at)
+            for each, at in zip(every[first:], every.moments[first:], strict=True)
+            if each.via_session is not None and each.sender_id == OWNER and each.peer_id != OWNER
+        ]
+
+    @property
+    def sent(self) -> list[tuple[int, int, str]]:
+        """Suggestion, chat and text of every automatic bubble that arrived."""
+        rows = self.rows.db.execute(
+            "SELECT suggestion_id, outbox.dialog_id, text FROM outbox"
+            " JOIN suggestions ON suggestions.id = suggestion_id WHERE outbox.state = 'sent' AND surface = 'auto'"
+        )
+        return [(row[0], row[1], row[2]) for row in rows]
+
+    def town_time(self, moment: float) -> datetime:
+        """The server's time at a moment of the loop."""
+        now = asyncio.get_running_loop().time()
+        return self.sandbox.town.clock.now() - timedelta(seconds=now - moment)
 
     def misrouted(self) -> int:
         """Messages of the twin that arrived in another chat than the one they were written for."""
@@ -249,6 +299,7 @@ async def house(
     shutil.copytree(from_.folder, path)
     try:
         sandbox = Sandbox(street(LoopClock(start), from_.contacts))
+        sandbox.journal.deliveries = Arrivals()
         sandbox.logins = {key: copy(login) for key, login in from_.logins.items()}
         async with sandbox:
             settings = Settings(
@@ -268,6 +319,19 @@ async def house(
                 yield made
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+@asynccontextmanager
+async def joined(first: House, account: int, path: Path) -> AsyncIterator[House]:
+    """The house of somebody else in the same town, with the same settings, whose chat with the first one's owner is in
+    auto."""
+    home = Home.at(path)
+    await _log_in(first.sandbox, home, account)
+    other = House(first.sandbox, home, first.settings.model_copy(update={"home": path}), first.clock, look=first.look)
+    with closing(other):
+        other.allow(OWNER, Mode.AUTO)
+        await asyncio.sleep(1)
+        yield other
 
 
 def _login(sandbox: Sandbox, home: Home, wire: str = "") -> Login:

@@ -9,6 +9,7 @@ import itertools
 import shutil
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -21,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from bench.live.haste import HastyLoop
 from bench.live.house import UNCAPPED, House, Mould, house, mould
+from bench.live.share import memory
 from bench.live.street import FIRST, OWNER, strangers_write
 from bench.live.truth import Truth
 from bot.control import Control
@@ -34,6 +36,8 @@ from data.consent import Ledger
 CHATS = 3
 MODES = (Mode.AUTO, Mode.ASK, Mode.DRAFT)
 LOOK, DEBOUNCE = 0.5, 2.0
+BATCH = 20
+"""So many runs come from one seed."""
 PATIENCE = 600.0
 """Virtual seconds in which everything must be settled at the end: three readings of history."""
 chats = st.integers(FIRST, FIRST + CHATS - 1)
@@ -254,15 +258,17 @@ class Machine(RuleBasedStateMachine):
         await self.house.stop()
 
 
-def check(runs: int, start: int, steps: int = 50) -> dict[str, int]:
-    """So many runs; the counts of all of them, with those of what was broken. Each broken run is told of on stderr."""
+def check(runs: int, start: int = 1, steps: int = 50, seconds: float = 1e9) -> dict[str, int]:
+    """So many runs, or as many as there is time for; the counts of all of them, with those of what was broken. Each
+    broken run is told of on stderr, with its steps."""
+    end = time.monotonic() + seconds
     Machine.found = Counter()
     Machine.folder = Path(tempfile.mkdtemp(prefix="machine", dir=memory()))
     try:
         with asyncio.Runner(loop_factory=HastyLoop) as runner:
             Machine.mould = runner.run(mould(Machine.folder / "mould", CHATS))
-        while Machine.found["runs"] < runs:
-            left = min(50, runs - Machine.found["runs"])
+        while Machine.found["runs"] < runs and time.monotonic() < end:
+            left = min(BATCH, runs - Machine.found["runs"])
             chosen = settings(
                 max_examples=left,
                 stateful_step_count=steps,
@@ -280,8 +286,3 @@ def check(runs: int, start: int, steps: int = 50) -> dict[str, int]:
     finally:
         shutil.rmtree(Machine.folder, ignore_errors=True)
     return dict(Machine.found)
-
-
-def memory() -> str | None:
-    """A folder in memory, where there is one: what a disk does to a commit is no part of these checks."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None

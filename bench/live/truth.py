@@ -124,13 +124,10 @@ class Truth:
         for _, dialog, text, upto in rows[self._attempts :] if count > self._attempts else []:
             if self._owner.get(dialog, 0) > upto:
                 self.note("after_owner", f"{text!r} answers {upto}, the owner wrote {self._owner[dialog]}")
-        late = self.house.sandbox.journal.deliveries[self._delivered :]
         if self.paused_at is not None:
-            town = self.house.sandbox.town.clock
-            for each in late:
-                since = (each.at - town.start).total_seconds() - 1 - self.paused_at
-                if each.via_session is not None and each.peer_id != OWNER and since > AFTER_PAUSE:
-                    self.note("sent_after_pause", f"{each.text!r} arrived {since:.1f} s after it")
+            for each, at in self.house.arrivals(self._delivered):
+                if at - self.paused_at > AFTER_PAUSE:
+                    self.note("sent_after_pause", f"{each.text!r} arrived {at - self.paused_at:.1f} s after it")
         self._check_drafts()
 
     def _check_drafts(self) -> None:

@@ -83,8 +83,10 @@ async def _exchanged(sender: MTProtoPlainSender) -> int:
 
 
 def _of_the_moment(request: Any) -> bool:
-    """Whether it says something in a chat: Telegram wants a random number with it."""
-    return hasattr(request, "random_id") or isinstance(request, functions.messages.SetTypingRequest)
+    """Whether it says something in a chat, and Telegram wants a random number with it; or shows that somebody types; or
+    puts something into an input box, which may hold the owner's own words by the time there is a connection again."""
+    shows = (functions.messages.SetTypingRequest, functions.messages.SaveDraftRequest)
+    return hasattr(request, "random_id") or isinstance(request, shows)
 
 
 class _Sender(MTProtoSender):

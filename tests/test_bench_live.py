@@ -1,0 +1,97 @@
+"""`bench.live` in small: the same checks, and that they can say no."""
+
+from pathlib import Path
+from typing import Any
+
+from bench.live import day, kills, limits, machine, overhead, owner, pauses, routing
+from bench.live.__main__ import BROKEN, summed
+from bench.live.house import UNCAPPED, house, mould
+from bench.live.share import played, quantile
+from bench.live.street import FIRST
+from bench.live.truth import Truth
+
+
+def unbroken(found: dict[str, Any], *also: str) -> dict[str, Any]:
+    """These counts; nothing in them may be broken."""
+    assert {name: n for name, n in summed({"check": found}).items() if name in (*BROKEN, *also) and n} == {}
+    return found
+
+
+def test_thirty_runs_of_the_state_machine_break_nothing(long: bool) -> None:
+    found = unbroken(machine.check(2_000 if long else 30, 1), "out_of_order", "crashed", "sandbox_failures")
+    assert found["runs"] >= (2_000 if long else 30)
+    assert found["delivered"] > 20
+
+
+def test_turns_of_chats_with_shared_names_and_numbers_arrive_where_they_belong() -> None:
+    found = unbroken(played(lambda m, f: routing.check(m, f, 120), 50))
+    assert found["replies"] >= 100
+    assert found["machines"] >= 3
+
+
+def test_the_owner_wins_and_two_twins_stop() -> None:
+    found = unbroken(played(lambda m, f: owner.check(m, f, 20), 10))
+    assert found["sent_before"] > 0
+    assert found["drafts_placed"] > 0
+    assert 1 <= found["twin_replies_max"] <= 6
+
+
+def test_caps_and_quiet_hours_hold_over_restarts_and_jumps_of_a_day() -> None:
+    found = unbroken(played(lambda m, f: limits.check(m, f, 5)), "over_caps", "in_quiet_hours")
+    assert found["automatic_turns"] > 20
+
+
+def test_a_day_with_restarts_loses_nothing() -> None:
+    found = unbroken(played(lambda m, f: day.check(m, f, 60, 2), 3))
+    assert found["day_replies"] >= 60
+    assert found["memory_growth_bytes"] < 50_000_000
+
+
+def test_pauses_in_whatever_the_twin_is_at_stop_it() -> None:
+    found = played(lambda m, f: pauses.check(m, f, 5), hasty=False)
+    assert found["pauses"] == 5
+    assert found["pauses_in_vain"] == 0
+
+
+def test_turns_without_a_model_are_measured() -> None:
+    found = played(lambda m, f: overhead.check(m, f, 5), hasty=False)
+    assert found["overhead_turns"] == 5
+
+
+def test_kills_at_named_points_and_at_random_lose_and_double_nothing() -> None:
+    few = ["a suggestion is committed", "a bubble is marked, nothing is on the wire", "a delivery is not yet committed"]
+    found = unbroken(played(lambda m, f: kills.check(m, f, 1, few), hasty=False), "out_of_order")
+    assert found["kill_points_missed"] == []
+    assert found["recoveries"] > 0
+    assert found["damage"] is None
+
+
+# --- the judges can say no
+
+
+async def test_what_arrives_in_a_pause_twice_or_elsewhere_is_noticed(tmp_path: Path) -> None:
+    async with house(await mould(tmp_path / "mould"), tmp_path / "house", **UNCAPPED) as here, here.at_work():
+        truth = Truth(here)
+        truth.begin()
+        await truth.said(FIRST)
+        assert await here.until(lambda: here.counts["sent"] > 0 and truth.settled())
+        truth.check()
+        assert +truth.broken == {}
+        truth.begin()
+        await truth.said(FIRST)
+        assert await here.until(lambda: here.counts["sent"] > 1 and truth.settled())
+        truth.paused_at = 0.0
+        truth.check()
+        assert truth.broken["sent_after_pause"] > 0
+        truth.paused_at = None
+        here.recording.said = dict.fromkeys(here.recording.said, FIRST + 1)
+        here.sandbox.journal.deliveries.append(here.delivered()[-1])
+        here.rows.db.execute("UPDATE outbox SET message_id = -message_id")
+        truth.finish(False)
+    assert {"misrouted", "duplicates", "unsettled"} <= truth.broken.keys()
+
+
+def test_replies_that_crowd_are_over_the_cap() -> None:
+    assert limits._crowded([0, 1, 2, 30], 10, 2) == 1
+    assert limits._crowded([0, 11, 22, 33], 10, 1) == 0
+    assert quantile([3, 1, 2], 0.5) == 2
