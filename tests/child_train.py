@@ -3,7 +3,7 @@
 python -m tests.child_train kill DATASET OUT OPTIONS STEP     kills itself with SIGKILL after that step; a checkpoint
                                                               every second step
 python -m tests.child_train tear DATASET OUT OPTIONS STEP     the same while it writes that checkpoint
-python -m tests.child_train memory DATASET OUT OPTIONS BYTES  gets that much more memory than it has after loading
+python -m tests.child_train memory DATASET OUT OPTIONS BYTES  gets that much more memory than it has after encoding
 python -m tests.child_train hold DATASET OUT OPTIONS 0        gets none at all
 python -m tests.child_train step DATASET OUT OPTIONS STEP     gets no more memory once the optimizer makes that step; a
                                                               checkpoint every second step
@@ -53,10 +53,15 @@ def main(trouble: str, dataset: str, out: str, options: str, number: int) -> Non
 
     if trouble == "tear":
         checkpoint.write_tensors = torn  # type: ignore[attr-defined]
-    if trouble == "memory":
-        limit(number)
-    if trouble == "hold":
-        starve()
+    if trouble in ("memory", "hold"):
+        make = train.Loop
+
+        def made_short(*inputs: Any) -> loop.Loop:
+            """By now all is encoded: a tokenizer without memory is a process without a last word."""
+            starve() if trouble == "hold" else limit(number)
+            return make(*inputs)
+
+        train.Loop = made_short  # type: ignore[assignment,misc]
     rest: dict[str, Any] = {"now": lambda: next(ticks)} if trouble in ("kill", "tear", "step") else {}
     try:
         train.train(model, Path(dataset), Path(out), TrainOptions(**json.loads(options)), made, **rest)
