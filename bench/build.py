@@ -112,9 +112,7 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     encoder.spelling = timed = Timed(tokenizer, encoder.special)
     tokens, *encoded = _timed(
         lambda: sum(
-            len(encoded.ids)
-            for name in samples.OWN_SPLITS
-            for encoded in encoder.samples(samples.each(folder, name), CONTEXT_TOKENS)
+            len(encoded.ids) for name in samples.OWN_SPLITS for encoded in encoder.part(folder, name, CONTEXT_TOKENS)
         )
     )
     share = card.turns / _own_turns(archive, card.pauses)

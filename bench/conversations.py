@@ -60,11 +60,10 @@ def lognormal(count: int, vocabulary: int, seed: int = 1) -> list[Conversation]:
 
 def corpus(tokenizer: Any, count: int, seed: int = 1) -> list[Conversation]:
     """A random choice of the train windows that `build` makes of the demo's owner. Needs the extra `demo`."""
-    from data import samples
 
     with tempfile.TemporaryDirectory() as folder:
         dataset = build(Path(folder), 2400)
-        windows = list(Encoder(tokenizer).samples(samples.each(dataset, "train"), CONTEXT_TOKENS))
+        windows = list(Encoder(tokenizer).part(dataset, "train", CONTEXT_TOKENS))
     chosen = random.Random(seed).sample([w for w in windows if len(w.ids) <= LONGEST], count)
     return [Conversation(window.ids, window.kinds) for window in chosen]
 

@@ -212,7 +212,7 @@ def everyones(encoder: Encoder, sample: Sample, window: Encoded) -> Encoded:
         for place, block in enumerate(rendered)
     )
     learned = frozenset(block.turn for block in blocks if block.turn is not None)
-    ids, parts, _ = encoder._walk(blocks, learned, encoder._known(blocks))
+    ids, parts, _ = encoder._walk(blocks, learned)
     kinds, by_turn = labels(parts, len(ids))
     length = len(window.ids)
     return replace(window, kinds=kinds[:length], turns=by_turn[:length])

@@ -9,6 +9,7 @@ windows seen from the contacts' side, to tell "learned this person" from "learne
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -23,6 +24,8 @@ from data.transcript import Transcript, Turn
 OWN_SPLITS = ("train", "validation", "test", "unseen")
 """The owner's samples."""
 SPLITS = (*OWN_SPLITS, "controls")
+Row = dict[str, Any]
+"""A sample as its line of JSON holds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,19 @@ class Sample:
         """One line of the dataset."""
         return line_of(self.dialog_id, self.fresh, map(turn_to_json, self.transcript.turns))
 
+    def row(self) -> Row:
+        """The same as JSON holds it."""
+        return dict(orjson.loads(self.to_json()))
+
     @classmethod
     def from_json(cls, line: str | bytes) -> "Sample":
         """The inverse of `to_json`."""
-        row = orjson.loads(line)
-        return cls(row["dialog"], Transcript(tuple(map(_turn_of, row["turns"]))), row["fresh"])
+        return cls.of(orjson.loads(line))
+
+    @classmethod
+    def of(cls, row: Row) -> "Sample":
+        """The sample that a line holds."""
+        return cls(row["dialog"], Transcript(tuple(map(turn_of, row["turns"]))), row["fresh"])
 
 
 def turn_to_json(turn: Turn) -> str:
@@ -95,7 +106,8 @@ _quoted = json.encoder.encode_basestring
 """A text as JSON, in C where Python has it so; it escapes nothing that it need not."""
 
 
-def _turn_of(values: dict[str, Any]) -> Turn:
+def turn_of(values: Row) -> Turn:
+    """The turn that a sample's line holds so: the inverse of `turn_to_json`."""
     gap = values.get("gap")
     return Turn(
         values["mine"],
@@ -183,10 +195,21 @@ def read(folder: Path, split: str) -> list[Sample]:
 
 def each(folder: Path, split: str) -> Iterator[Sample]:
     """The same one by one, for those who need not hold all of them."""
+    with readable(split):
+        yield from map(Sample.of, rows(folder, split))
+
+
+def rows(folder: Path, split: str) -> Iterator[Row]:
+    """The same as JSON, for those who need no values."""
+    with readable(split), (folder / f"{split}.jsonl").open("rb") as lines:
+        yield from map(orjson.loads, lines)
+
+
+@contextmanager
+def readable(split: str) -> Iterator[None]:
+    """Raises UserError where what is done inside cannot make anything of this part."""
     try:
-        with (folder / f"{split}.jsonl").open("rb") as lines:
-            for line in lines:
-                yield Sample.from_json(line)
+        yield
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"The dataset's {split} part cannot be read.", "Run: doppelgram build") from error
 

@@ -213,37 +213,43 @@ def render(transcript: Transcript) -> tuple[Block, ...]:
     A gap mark is always part of the *user* side, so the model never has to predict one, and an own turn after the
     owner's own silence is preceded by a user block that holds nothing but the mark.
     """
-    blocks = [Block(Role.SYSTEM, (Piece(_header(transcript), said=False),))]
+    blocks = [Block(Role.SYSTEM, (Piece(header(transcript.turns), said=False),))]
     for index, turn in enumerate(transcript.turns):
         if turn.mine:
             if blocks[-1].role is not Role.USER:
-                blocks.append(Block(Role.USER, (Piece(_mark(turn) or START_MARK, said=False),)))
+                blocks.append(Block(Role.USER, (Piece(mark(turn.gap, turn.at) or START_MARK, said=False),)))
             blocks.append(Block(Role.ASSISTANT, _pieces(turn), index))
         else:
-            mark = (Piece(f"{_mark(turn)}\n", said=False),) if turn.gap else ()
-            tag = (Piece(f"<@{turn.speaker}> ", said=False),) if turn.speaker else ()
-            pieces = mark + tag + _pieces(turn)
+            quiet = (Piece(f"{mark(turn.gap, turn.at)}\n", said=False),) if turn.gap else ()
+            who = (Piece(tag(turn.speaker), said=False),) if turn.speaker else ()
+            pieces = quiet + who + _pieces(turn)
             if blocks[-1].role is Role.USER:
                 pieces = (*blocks.pop().pieces, _NEXT, *pieces)
             blocks.append(Block(Role.USER, pieces))
     return tuple(blocks)
 
 
-def _header(transcript: Transcript) -> str:
-    when = transcript.turns[0].at.strftime(" %a %Y-%m-%d %H:%M") if transcript.turns else ""
+def header(turns: Sequence[Turn]) -> str:
+    """What a transcript of these turns begins with."""
+    when = turns[0].at.strftime(" %a %Y-%m-%d %H:%M") if turns else ""
     return f"You are texting on Telegram.{when}"
 
 
-def _mark(turn: Turn) -> str:
+def mark(gap: timedelta, at: datetime) -> str:
     """`<+12m>`, `<+3h>`, or for half a day and more `<+2d Fri 09:15>`; empty for a gap that is no pause."""
-    if not turn.gap:
+    if not gap:
         return ""
-    minutes = int(turn.gap / timedelta(minutes=1))
+    minutes = int(gap / timedelta(minutes=1))
     if minutes < 60:
         return f"<+{minutes}m>"
     if minutes < 12 * 60:
         return f"<+{minutes // 60}h>"
-    return f"<+{max(1, round(turn.gap / timedelta(days=1)))}d {turn.at:%a %H:%M}>"
+    return f"<+{max(1, round(gap / timedelta(days=1)))}d {at:%a %H:%M}>"
+
+
+def tag(speaker: str) -> str:
+    """What stands before the words of somebody in a group."""
+    return f"<@{speaker}> "
 
 
 def _pieces(turn: Turn) -> tuple[Piece, ...]:
@@ -252,8 +258,8 @@ def _pieces(turn: Turn) -> tuple[Piece, ...]:
         if pieces:
             pieces.append(_NEXT)
         if turn.quotes and turn.quotes[index]:
-            pieces += [Piece('<"', said=False), Piece(_escape(turn.quotes[index]), said=True), Piece('"> ', said=False)]
-        pieces.append(Piece(_escape(text), True))
+            pieces += [Piece('<"', said=False), Piece(escape(turn.quotes[index]), said=True), Piece('"> ', said=False)]
+        pieces.append(Piece(escape(text), True))
     return tuple(pieces)
 
 
@@ -267,7 +273,8 @@ def split_reply(text: str) -> tuple[str, ...]:
     return tuple(_ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], line) for line in text.split("\n"))
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """Somebody's words, in which nothing can be taken for a mark of ours."""
     if "<" not in text and "\\" not in text and "\n" not in text:  # as nearly always
         return text
     return _ESCAPED.sub(lambda match: {"\\": "\\\\", "\n": "\\n", "<": "<\\"}[match[0]], text)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from data import transcript
 from data.samples import Sample
-from data.transcript import Transcript, reply_text, split_reply
+from data.transcript import Transcript, Turn, reply_text, split_reply
 from tests import training_models as models
 from training.encode import Encoder, Kind
 
@@ -137,6 +137,38 @@ def test_a_gap_mark_is_never_learned(encoder: Encoder) -> None:
 def test_there_is_no_prompt_without_a_turn(encoder: Encoder) -> None:
     with pytest.raises(ValueError, match="reply to"):
         encoder.prompt(Transcript(()))
+
+
+SAID = TEXT | st.sampled_from(["", "\n", " a", "a  b", "a ", "\t", "\u00a0b", "a\nb", "<+3h>", "<|im_end|>", "\u2028"])
+
+
+@st.composite
+def any_turn(draw: st.DrawFn) -> Turn:
+    mine, texts = draw(st.booleans()), tuple(draw(st.lists(SAID, min_size=1, max_size=3)))
+    quotes = draw(st.sampled_from([(), (), tuple('a "b' for _ in texts), ("", *["c"] * (len(texts) - 1))]))
+    return Turn(
+        mine,
+        texts,
+        models.NOON + timedelta(seconds=draw(st.integers(0, 10**6))),
+        gap=timedelta(seconds=draw(st.sampled_from([0, 0, 0, 0.5, 300, 7200, 50_000, 300_000]))),
+        target=mine and draw(st.booleans()),
+        speaker=None if mine else draw(st.sampled_from([None, "Kimat"])),
+        quotes=() if mine or not any(quotes) else quotes,
+        weight=draw(st.sampled_from([1.0, 0.25])),
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.lists(any_turn(), max_size=7), st.integers(0, 6)), min_size=1, max_size=4),
+    st.sampled_from([12, 40, 4096]),
+)
+def test_the_lines_of_a_dataset_are_encoded_as_their_transcripts(
+    windows: list[tuple[list[Turn], int]], most: int
+) -> None:
+    encoder = make_encoder()
+    some = [Sample(7, Transcript(tuple(turns)), min(fresh, len(turns))) for turns, fresh in windows]
+    assert list(encoder.samples(some, most)) == [encoder.sample(sample, most) for sample in some]
 
 
 def test_many_samples_together_are_encoded_as_each_alone() -> None:

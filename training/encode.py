@@ -10,25 +10,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
-from itertools import chain, islice
+from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from data import transcript as transcripts
 from data.errors import ExitCode, UserError
-from data.samples import Sample
+from data.samples import Sample, readable, rows
 from data.transcript import Block, Role, Transcript
-from data.uncollected import uncollected
-from training.spelling import Ids, Spelling, Words
+from training.spelling import Ids, Spelling
 
 CONTEXT_TOKENS = 4096
 """Longest transcript the model sees, in training, in evaluation and live: one number, or the same messages would be cut
 in two ways. The default window of 2,400 characters stays far below it."""
 DAY = "26 Jul 2024"
 """What templates that write today's date write instead, or ids would differ from day to day: Llama's own default."""
-
-
-_AT_ONCE = 500
-"""Samples whose texts the tokenizer is given together."""
 
 
 class Kind(IntEnum):
@@ -70,7 +66,7 @@ class _Learned(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Glue:
+class Glue:
     """The template's parts between contents, as ids."""
 
     start: tuple[int, ...]
@@ -90,8 +86,9 @@ class Encoder:
         )
         """The control tokens."""
         self.spelling = Spelling(tokenizer, self.special)
-        self._glue = self._read_template()
-        self.end: int = self._glue.to_other[0]
+        self.glue = self._read_template()
+        """What the template puts between contents."""
+        self.end: int = self.glue.to_other[0]
         """The token that ends a turn."""
         if self.end not in self.special:
             raise _unfit("its turns do not end in a control token")
@@ -104,36 +101,27 @@ class Encoder:
         Too long a window loses whole turns from its left, never its header. Tokens after the last one that carries
         loss are cut: attention is causal, so they have no gradient.
         """
-        blocks = transcripts.render(sample.transcript)
-        return self._fitting(sample, blocks, self._known(blocks), max_tokens)
-
-    def _fitting(self, sample: Sample, blocks: tuple[Block, ...], known: Mapping[str, Ids], max_tokens: int) -> Encoded:
-        """`blocks` are those of the whole sample, which nearly always fits; `known` has the ids of their texts."""
-        encoded = self._encode(sample.transcript, blocks, known, sample.fresh, 0)
+        encoded = self._encode(sample.transcript, sample.fresh, 0)
         for first in range(1, len(sample.transcript.turns)):
             if len(encoded.ids) <= max_tokens:
                 return encoded
-            kept = _from(sample.transcript, first)
-            blocks = transcripts.render(kept)
-            encoded = self._encode(kept, blocks, self._known(blocks), sample.fresh - first, first)
+            encoded = self._encode(_from(sample.transcript, first), sample.fresh - first, first)
         # One single turn is longer than the limit: its beginning is kept.
         head = slice(0, max_tokens)
         return replace(encoded, ids=encoded.ids[head], kinds=encoded.kinds[head], turns=encoded.turns[head])
 
     def samples(self, samples: Iterable[Sample], max_tokens: int) -> Iterator[Encoded]:
-        """Many windows, as `sample` encodes each. The tokenizer is given many words at a time, and each word once:
-        neighbouring windows share their context, and people repeat themselves."""
-        rest, words, known = iter(samples), Words(self.spelling), dict[str, Ids]()
-        while True:
-            with uncollected():
-                some = [(sample, transcripts.render(sample.transcript)) for sample in islice(rest, _AT_ONCE)]
-                texts = {text for _, blocks in some for block in blocks for text, _ in block.pieces}
-                known = {text: known[text] for text in texts & known.keys()}
-                known |= words.ids(texts - known.keys())
-                encoded = [self._fitting(*each, known, max_tokens) for each in some]
-            yield from encoded
-            if len(some) < _AT_ONCE:
-                return
+        """Many windows, as `sample` encodes each."""
+        from training import lines
+
+        return lines.encode(self, map(Sample.row, samples), max_tokens)
+
+    def part(self, dataset: Path, split: str, max_tokens: int) -> Iterator[Encoded]:
+        """Those of one part of a dataset. Raises `UserError` where it cannot be read."""
+        from training import lines
+
+        with readable(split):
+            yield from lines.encode(self, rows(dataset, split), max_tokens)
 
     def prompt(self, transcript: Transcript, max_tokens: int | None = None) -> tuple[int, ...]:
         """The ids to generate the owner's next turn from: the transcript's, and the header of that turn.
@@ -149,7 +137,7 @@ class Encoder:
             if max_tokens is None or len(ids) <= max_tokens:
                 return ids
         # One single turn is longer than the limit: the header is kept, and the end of the turn.
-        head = self._ids(transcripts.render(_from(transcript, first))[:1]) + self._glue.opening
+        head = self._ids(transcripts.render(_from(transcript, first))[:1]) + self.glue.opening
         return head + ids[len(head) - (max_tokens or 0) :]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -164,24 +152,21 @@ class Encoder:
         return self._ids(blocks)
 
     def _ids(self, blocks: tuple[Block, ...]) -> tuple[int, ...]:
-        return tuple(self._walk(blocks, frozenset(), self._known(blocks))[0])
+        return tuple(self._walk(blocks, frozenset())[0])
 
-    def _encode(
-        self, transcript: Transcript, blocks: tuple[Block, ...], known: Mapping[str, Ids], fresh: int, offset: int
-    ) -> Encoded:
+    def _encode(self, transcript: Transcript, fresh: int, offset: int) -> Encoded:
         target = frozenset(i for i, turn in enumerate(transcript.turns) if turn.mine and turn.target and i >= fresh)
-        ids, learned, characters = self._walk(blocks, target, known)
+        ids, learned, characters = self._walk(transcripts.render(transcript), target)
         end = learned[-1].end if learned else len(ids)
         kinds, turns = labels(learned, end, offset)
         weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
         return Encoded(tuple(ids[:end]), kinds, turns, characters, weights)
 
-    def _walk(
-        self, blocks: tuple[Block, ...], target: frozenset[int], known: Mapping[str, Ids]
-    ) -> tuple[Ids, list[_Learned], int]:
+    def _walk(self, blocks: tuple[Block, ...], target: frozenset[int]) -> tuple[Ids, list[_Learned], int]:
         """The ids of these blocks, what of them is learned, in order, and how many characters of text that is. The
         last that is learned is the end of a turn."""
-        ids, learned, characters = list(self._glue.start), list[_Learned](), 0
+        known = self._known(blocks)
+        ids, learned, characters = list(self.glue.start), list[_Learned](), 0
         before = Role.SYSTEM
         for number, block in enumerate(blocks):
             if number:
@@ -204,15 +189,15 @@ class Encoder:
 
     def _between(self, before: Role, after: Role) -> tuple[int, ...]:
         if before is Role.SYSTEM:
-            return self._glue.opening
-        return self._glue.to_own if after is Role.ASSISTANT else self._glue.to_other
+            return self.glue.opening
+        return self.glue.to_own if after is Role.ASSISTANT else self.glue.to_other
 
     def _known(self, blocks: tuple[Block, ...]) -> dict[str, Ids]:
         """The ids of the texts of these blocks."""
         texts = [text for block in blocks for text, _ in block.pieces]
         return dict(zip(texts, self.spelling.ids(texts), strict=True))
 
-    def _read_template(self) -> _Glue:
+    def _read_template(self) -> Glue:
         marks = [f"zq{index}qz" for index in range(5)]
         roles = ["system", "user", "assistant", "user", "assistant"]
         turns = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
@@ -226,7 +211,7 @@ class Encoder:
         if parts is None:
             raise _unfit("its chat template drops or reorders turns")
         # The last reply's header is not used: some templates (Qwen3) put an empty thought before it, and only there.
-        return _Glue(*(tuple(self._control(part)) for part in parts[:4]))
+        return Glue(*(tuple(self._control(part)) for part in parts[:4]))
 
     def _render(self, turns: list[dict[str, str]]) -> str:
         return str(self._tokenizer.apply_chat_template(turns, tokenize=False, date_string=DAY))

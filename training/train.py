@@ -178,7 +178,7 @@ def _card(
 
 def _encode(model: LanguageModel, dataset: Path, split: str, options: TrainOptions) -> list[Encoded]:
     encoder = Encoder(model.tokenizer)
-    encoded = encoder.samples(samples.each(dataset, split), options.window_tokens)
+    encoded = encoder.part(dataset, split, options.window_tokens)
     return [window for window in encoded if window.loss_tokens]
 
 

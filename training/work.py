@@ -66,7 +66,7 @@ def _encoder(tokenizer: Path | None) -> Encoder | None:
 
 
 def _counted(encoder: Encoder, dataset: Path) -> Iterator[tuple[int, int]]:
-    for encoded in encoder.samples(samples.each(dataset, "train"), CONTEXT_TOKENS):
+    for encoded in encoder.part(dataset, "train", CONTEXT_TOKENS):
         yield len(encoded.ids), encoded.loss_tokens
 
 
