@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -38,16 +38,19 @@ class Census:
     """How often the owner wrote each short message, as `normal` writes it."""
 
 
-def take(archive: Archive, dialogs: Iterable[int], normal: Callable[[str], str], short: int) -> Census:
-    """Count over these dialogs; `replies` holds messages of fewer than `short` characters."""
+def take(archive: Archive, dialogs: Iterable[int], normals: Callable[[Sequence[str]], list[str]], short: int) -> Census:
+    """Count over these dialogs; `normals` writes texts as `weights.normal` does; `replies` holds messages of fewer than
+    `short` characters."""
     census = Census()
     for dialog_id in dialogs:
-        _take_one(archive, dialog_id, normal, short, census)
+        _take_one(archive, dialog_id, normals, short, census)
     census.times = array("d", sorted(census.times))
     return census
 
 
-def _take_one(archive: Archive, dialog_id: int, normal: Callable[[str], str], short: int, census: Census) -> None:
+def _take_one(
+    archive: Archive, dialog_id: int, normals: Callable[[Sequence[str]], list[str]], short: int, census: Census
+) -> None:
     rows = archive.tuples(_LINES, short, dialog_id)
     own, said, gaps, bursts = 0, Counter[str](), Counter[int](), Counter[int]()
     sent, mine = list[float](), list[int]()
@@ -61,10 +64,10 @@ def _take_one(archive: Archive, dialog_id: int, normal: Callable[[str], str], sh
         _count_gaps(np.array(sent), np.array(mine, dtype=bool), gaps, bursts)
     if own:
         census.own[dialog_id] = own
-        census.gaps += gaps
-        census.bursts += bursts
-        for text, count in said.items():
-            census.replies[normal(text)] += count
+        census.gaps.update(gaps)
+        census.bursts.update(bursts)
+        for text, count in zip(normals([*said]), said.values(), strict=True):
+            census.replies[text] += count
 
 
 def _count_gaps(sent: Times, mine: NDArray[np.bool_], gaps: Counter[int], bursts: Counter[int]) -> None:

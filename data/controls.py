@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 from data import conversation, target, transcript
 from data.archive import Archive
 from data.consent import Consent
-from data.conversation import Window
 from data.message import Message
 from data.redact import Surrogates
 from data.samples import Sample, Shape
 from data.transcript import Scope
-from data.windows import Told
 
 CHATS, WINDOWS = 8, 12
 """How many contacts serve as other persons, and how many of their newest windows are kept."""
@@ -36,12 +34,10 @@ class Newest:
     sizes: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOWS))
     """Characters that the other side is shown with in each."""
 
-    def passed(self, window: Window[Told]) -> None:
-        """The next window of this chat."""
-        told = [step.turn for step in window.steps]
-        context = sum(turn.messages for turn in told[: window.fresh])
-        self.windows.append((told[0].topic, told[0].first, told[-1].last, context))
-        self.sizes.append(sum(step.size for step in window.steps if not isinstance(step.turn.who, str)))
+    def passed(self, topic: int | None, first: int, last: int, context: int, size: int) -> None:
+        """The next window of this chat: what the two columns hold of it."""
+        self.windows.append((topic, first, last, context))
+        self.sizes.append(size)
 
 
 @dataclass(slots=True)

@@ -5,36 +5,25 @@ dataset and the live client, so a live context is made of the same turns as a tr
 silences, which leave a gap mark.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from itertools import accumulate, compress, count, pairwise
+from typing import NamedTuple
 
 from data import target
 from data.message import Message
 from data.pauses import FIXED, Pauses
 
 Burst = tuple[Message, ...]
-T = TypeVar("T")
-_RECENT = 500
-"""Turns that are kept before the oldest are looked through."""
 
 
-class Step(NamedTuple, Generic[T]):
-    """One turn on its way into windows. `part` names the split that it may be learned in; windows never mix two."""
+class Window(NamedTuple):
+    """A stretch of neighbouring turns, from `begin` up to `end`. Those before `fresh` are context, which an earlier
+    window may have shown."""
 
-    turn: T
-    size: int
-    """Characters, as `length` counts them."""
-    target: bool
-    part: str = ""
-
-
-class Window(NamedTuple, Generic[T]):
-    """A stretch of neighbouring steps. Those before index `fresh` are context that an earlier window may have shown."""
-
-    steps: tuple[Step[T], ...]
+    begin: int
     fresh: int
-    start: int
-    """How many steps of the chat stand before the window."""
+    end: int
 
 
 def shown(messages: Iterable[Message]) -> Iterator[Message]:
@@ -92,40 +81,27 @@ def _back(sizes: Sequence[int], end: int, room: int) -> int:
     return end
 
 
-def windows(steps: Iterable[Step[T]], limit: int) -> Iterator[Window[T]]:
-    """Cut the turns of a chat into training windows of about `limit` characters, in one pass that keeps one window.
+def windows(sizes: Sequence[int], targets: Sequence[bool], parts: Sequence[str], limit: int) -> Iterator[Window]:
+    """Cut the turns of a chat into training windows of about `limit` characters.
 
-    Each target is fresh in exactly one window, and nothing stands after a window's last target. A window begins with
-    about a third of `limit` of what stood before it, at least one turn; the first of a chat with all that fits, as the
-    live view of a young chat does. Turns far from any target are in no window.
+    `sizes` are characters, as `length` counts them; `parts` name the split that a turn may be learned in, and what is
+    fresh in a window is of one. Each target is fresh in exactly one window, and nothing stands after a window's last
+    target. A window begins with about a third of `limit` of what stood before it, at least one turn; the first of a
+    chat with all that fits, as the live view of a young chat does. Turns far from any target are in no window.
     """
-    recent: list[Step[T]] = []
-    sizes: list[int] = []  # of them
-    open_: list[Step[T]] = []
-    fresh = start = size = used = 0
-    first = True
-    for seen, step in enumerate(steps):
-        if open_ and (size + step.size > limit or step.part != open_[-1].part):
-            yield Window(tuple(open_[:used]), fresh, start)
-            open_, first = [], False
-        if open_:
-            open_.append(step)
-            size += step.size
-        elif step.target:
-            room = limit - step.size if first else limit // 3
-            begin = max(0, min(_back(sizes, len(sizes), room), len(sizes) - 1))
-            open_ = [*recent[begin:], step]
-            fresh, start = len(open_) - 1, seen - (len(open_) - 1)
-            size = sum(sizes[begin:]) + step.size
-        if step.target:
-            used = len(open_)
-        recent.append(step)
-        sizes.append(step.size)
-        if len(sizes) >= _RECENT:  # what no window reaches back to any more
-            begin = max(0, min(_back(sizes, len(sizes), limit), len(sizes) - 1))
-            del recent[:begin], sizes[:begin]
-    if open_:
-        yield Window(tuple(open_[:used]), fresh, start)
+    before = [0, *accumulate(sizes)]
+    places = list(compress(count(), targets))
+    changes = [place for place, (one, next_) in enumerate(pairwise(parts), 1) if one != next_] + [len(sizes)]
+    done = 0
+    while done < len(places):
+        fresh = places[done]
+        room = limit // 3 if done else limit - sizes[fresh]
+        reach = bisect_left(before, before[fresh] - room, 0, fresh)
+        begin = max(0, min(reach, fresh - 1))
+        full = bisect_right(before, before[begin] + limit, fresh + 1) - 1
+        end = min(max(full, fresh + 1), changes[bisect_right(changes, fresh)])
+        done = bisect_left(places, end, done)
+        yield Window(begin, fresh, places[done - 1] + 1)
 
 
 def length(burst: Sequence[Message]) -> int:

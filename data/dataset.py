@@ -1,7 +1,8 @@
-"""archive -> dataset: two passes. The first counts, the second writes the windows of one chat after the other; then the
-lines are put in order of time, and what must not be learned twice, or is what the twin is tested with, is taken out.
+"""archive -> dataset: two passes. The first counts, the second writes the turns of one chat after the other and cuts
+them into windows; then these are put in order of time, and what must not be learned twice, or is what the twin is
+tested with, is taken out.
 
-Nothing here grows with the messages but one row per window.
+Nothing here grows with the messages but a few numbers a turn of one topic, and one row per window.
 """
 
 import hashlib
@@ -10,17 +11,15 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import compress, islice
 from pathlib import Path
-from typing import BinaryIO
 
 from data import census, held_out, pauses, weights
 from data.archive import Archive
 from data.consent import Consent, Ledger
 from data.controls import Controls, Newest
-from data.conversation import Window
 from data.duplicates import SHORTEST, Duplicates
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
@@ -29,7 +28,7 @@ from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of
 from data.tally import Tally
 from data.transcript import Scope, Transcript
 from data.uncollected import uncollected
-from data.windows import Cutter, Told
+from data.windows import Cutter, Row
 
 UNFINISHED = "unfinished"
 """The folder inside the dataset's in which a new one grows."""
@@ -105,7 +104,7 @@ def _count_untrained(archive: Archive, tally: Tally) -> None:
 
 def prepare(archive: Archive, key: bytes, shape: Shape, consents: dict[int, Consent], tally: Tally) -> Cutter:
     """Count what must be known of all chats before one is cut. Raises UserError where the owner wrote nothing."""
-    counted = census.take(archive, consents, weights.normal, SHORTEST)
+    counted = census.take(archive, consents, weights.normals, SHORTEST)
     if not counted.times:
         raise UserError(
             "There is nothing to learn from: no consented chat holds a message of yours.", "Run: doppelgram pull"
@@ -122,59 +121,22 @@ def prepare(archive: Archive, key: bytes, shape: Shape, consents: dict[int, Cons
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """Where a window's line lies in the unsorted file, and what the last step must know of it."""
-
-    split: str
-    began: int
-    dialog_id: int
-    first: int
-    offset: int
-    size: int
-    fresh: int
-    """Messages that only this window shows."""
-    long: tuple[tuple[int, str], ...]
-    """Normal forms of own messages that are long enough to be copies, with the index of their turn."""
-
-
 def _write_windows(
     cutter: Cutter, consents: dict[int, Consent], controls: Controls, work: Path, progress: Callable[[float], None]
-) -> list[_Row]:
-    rows: list[_Row] = []
+) -> list[Row]:
+    rows: list[Row] = []
     total = max(1, sum(cutter.archive.count(dialog_id) for dialog_id in consents))
     with open_private(work / "unsorted") as file:
         for dialog_id, consent in consents.items():
             newest = Newest(consent)
-            for window in cutter.windows(consent):
-                rows.append(_row(file, window, dialog_id))
-                newest.passed(window)
-                progress(min(1.0, cutter.tally.messages / total))
+            rows += cutter.write(consent, file, newest, lambda: progress(min(1.0, cutter.tally.messages / total)))
             if consent.scope is Scope.CHAT and dialog_id > 0:
                 controls.add(newest)
     cutter.tally.dropped += Counter()  # forget reasons that never occurred
     return rows
 
 
-def _row(file: BinaryIO, window: Window[Told], dialog_id: int) -> _Row:
-    told = [step.turn for step in window.steps]
-    first = told[window.fresh]
-    line = line_of(dialog_id, window.fresh, [each.line for each in told]).encode() + b"\n"
-    row = _Row(
-        split=window.steps[window.fresh].part,
-        began=first.began,
-        dialog_id=dialog_id,
-        first=first.first,
-        offset=file.tell(),
-        size=len(line),
-        fresh=sum(each.messages for each in told[window.fresh :]),
-        long=tuple((index, text) for index, each in enumerate(told) if index >= window.fresh for text in each.long),
-    )
-    file.write(line)
-    return row
-
-
-def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
+def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
     """The lines of the owner's parts in order of time. In training, what is said in a held-out part is context only,
     and so is the third and every later copy of one text. Returns the number of samples of each part."""
     rows.sort(key=lambda row: (row.began, row.dialog_id, row.first))
@@ -185,7 +147,7 @@ def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
             with open_private(work / f"{name}.jsonl") as file:
                 for row, out in _not_again(part, rows) if name == "train" else ((row, {}) for row in part):
                     lines.seek(row.offset)
-                    line = lines.read(row.size)
+                    line = line_of(row.dialog_id, row.context, lines.read(row.size).decode()).encode() + b"\n"
                     if out:
                         line = _without(line, out, row, tally)
                     file.write(line)
@@ -194,7 +156,7 @@ def _sort(rows: list[_Row], work: Path, tally: Tally) -> Counter[str]:
     return split
 
 
-def _not_again(train: Iterable[_Row], rows: Iterable[_Row]) -> Iterator[tuple[_Row, dict[int, str]]]:
+def _not_again(train: Iterable[Row], rows: Iterable[Row]) -> Iterator[tuple[Row, dict[int, str]]]:
     """Each window of training with its turns that may not be learned, and the reason."""
     tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
     seen = Duplicates()
@@ -209,7 +171,7 @@ def _not_again(train: Iterable[_Row], rows: Iterable[_Row]) -> Iterator[tuple[_R
         yield from zip(some, out, strict=True)
 
 
-def _without(line: bytes, out: dict[int, str], row: _Row, tally: Tally) -> bytes:
+def _without(line: bytes, out: dict[int, str], row: Row, tally: Tally) -> bytes:
     """A sample's line with these turns as context only; nothing where nothing is left to learn."""
     sample = Sample.from_json(line)
     turns = list(sample.transcript.turns)

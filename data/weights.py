@@ -6,7 +6,8 @@ all of the owner's messages (after Csáky et al., 2019, who show that generic ta
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress
 
 HALF_LIFE = 548 * 86_400.0
 OLDEST = 0.25
@@ -18,6 +19,7 @@ LEAST = 0.3
 _NOISE = re.compile(r"[\W_]+")
 _ASCII_NOISE = {code: " " for code in range(128) if _NOISE.match(chr(code))}
 """The same for most texts, in a fifth of the time."""
+_BETWEEN = "\0"
 
 
 def normal(text: str) -> str:
@@ -26,6 +28,16 @@ def normal(text: str) -> str:
     if folded.isascii():
         return " ".join(folded.translate(_ASCII_NOISE).split()) or folded
     return _NOISE.sub(" ", folded).strip() or folded
+
+
+def normals(texts: Sequence[str]) -> list[str]:
+    """`normal` of each. All plain ones at once, for a call per text takes longer than what it does."""
+    plain = [text.isascii() and _BETWEEN not in text for text in texts]
+    joined = _BETWEEN.join(compress(texts, plain)).lower().translate(_ASCII_NOISE | {ord(_BETWEEN): _BETWEEN})
+    while "  " in joined:
+        joined = joined.replace("  ", " ")
+    each = iter(joined.replace(f" {_BETWEEN}", _BETWEEN).replace(f"{_BETWEEN} ", _BETWEEN).strip(" ").split(_BETWEEN))
+    return [(next(each) or text.lower()) if one else normal(text) for text, one in zip(texts, plain, strict=True)]
 
 
 def recency(age: float) -> float:

@@ -1,9 +1,11 @@
 """The build reads in columns what the live client reads message by message: both must come to the same turns."""
 
+import json
 import tempfile
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,15 +13,17 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data import columns, conversation, transcript
+from data import columns, conversation, transcript, weights
 from data.archive import Archive
+from data.clock import Clock
 from data.consent import Consent
+from data.controls import Newest
 from data.held_out import HeldOut
 from data.message import Message
 from data.pauses import FIXED
 from data.redact import Surrogates
 from data.rhythm import Rhythm
-from data.samples import Shape, turn_to_json
+from data.samples import Shape, quoted, turn_to_json
 from data.tally import Tally
 from data.transcript import Scope
 from data.windows import Cutter
@@ -86,6 +90,28 @@ def test_many_messages_at_a_time_become_the_turns_that_one_by_one_they_become(
 
         shape = Shape(window=10**9, zone=ZoneInfo("Europe/Berlin"))
         cutter = Cutter(archive, KEY, shape, ALL_TRAIN, {}, START.timestamp(), Rhythm(), Tally())
-        (window,) = cutter.windows(consent)
+        file = BytesIO()
+        (row,) = cutter.write(consent, file, Newest(consent))
         whole = transcript.of(list(seen), Scope.CHAT, Surrogates(KEY, dialog_id), shape.zone)
-        assert [step.turn.line for step in window.steps] == list(map(turn_to_json, whole.turns))
+        assert file.getvalue()[row.offset :][: row.size].decode() == ",".join(map(turn_to_json, whole.turns))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.integers(-2_000_000_000_000_000, 4_000_000_000_000_000), min_size=1, max_size=5),
+    st.sampled_from(["Europe/Berlin", "Asia/Kathmandu", "Africa/Monrovia", "Australia/Lord_Howe", "UTC"]),
+)
+def test_the_clock_reads_as_a_datetime_does_on_either_side_of_a_change(at: list[int], name: str) -> None:
+    zone = ZoneInfo(name)
+    changes = [int(START.timestamp() * 1e6) + 120_000_000 * minutes for minutes in range(-5, 5)]
+    moments = [datetime.fromtimestamp(each / 1e6, zone) for each in (*at, *changes)]
+    hours, written = Clock(zone).read([*at, *changes])
+    assert written == [moment.isoformat() for moment in moments]
+    assert hours == [moment.hour for moment in moments]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs",)) | st.sampled_from(' "\\,.!?-_\0\n')), min_size=1))
+def test_many_texts_together_are_quoted_and_made_normal_as_each_alone(texts: list[str]) -> None:
+    assert [json.loads(f'"{each}"') for each in quoted(texts)] == texts
+    assert weights.normals(texts) == list(map(weights.normal, texts))

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.conversation import Burst, Step, Window, length, shown, tail, turns, windows
+from data.conversation import Burst, Window, length, shown, tail, turns, windows
 from data.message import Message
 from data.pauses import FIXED, Pauses
 
@@ -33,12 +34,35 @@ def texts(bursts: Iterable[Burst]) -> list[str]:
     return [" ".join(message.text for message in burst) for burst in bursts]
 
 
-def cut(messages: Sequence[Message], limit: int, parts: Sequence[str] = ()) -> list[Window[Burst]]:
-    steps = [
-        Step(burst, length(burst), burst[0].mine and not burst[0].by_twin, parts[index] if parts else "")
-        for index, burst in enumerate(turns(messages))
-    ]
-    return list(windows(steps, limit))
+class Seen(NamedTuple):
+    """A window with the turns in it."""
+
+    window: Window
+    turns: list[Burst]
+    fresh: list[Burst]
+
+
+def cut(messages: Sequence[Message], limit: int, parts: Sequence[str] = ()) -> list[Seen]:
+    bursts = list(turns(messages))
+    targets = [burst[0].mine and not burst[0].by_twin for burst in bursts]
+    found = windows(list(map(length, bursts)), targets, parts or [""] * len(bursts), limit)
+    return [Seen(each, bursts[each.begin : each.end], bursts[each.fresh : each.end]) for each in found]
+
+
+def one_by_one(sizes: Sequence[int], targets: Sequence[bool], parts: Sequence[str], limit: int) -> list[Window]:
+    """The same, turn by turn."""
+    found, begin, fresh, used, first = list[Window](), -1, 0, 0, True
+    for turn, size in enumerate(sizes):
+        if begin >= 0 and (sum(sizes[begin : turn + 1]) > limit or parts[turn] != parts[turn - 1]):
+            found.append(Window(begin, fresh, used))
+            begin, first = -1, False
+        if begin < 0 and targets[turn]:
+            begin, room = turn, limit - size if first else limit // 3
+            while begin and (sum(sizes[begin - 1 : turn]) <= room or begin == turn):
+                begin -= 1
+            fresh = turn
+        used = turn + 1 if targets[turn] else used
+    return found + ([Window(begin, fresh, used)] if begin >= 0 else [])
 
 
 SOON, LATER = timedelta(seconds=10), timedelta(minutes=10)
@@ -96,7 +120,7 @@ def test_what_happened_and_what_says_nothing_is_not_shown() -> None:
 @given(says, st.integers(1, 200))
 def test_each_target_is_fresh_in_exactly_one_window(lines: list[tuple[str, timedelta]], limit: int) -> None:
     messages = talk(*lines)
-    fresh = [step.turn for window in cut(messages, limit) for step in window.steps[window.fresh :] if step.target]
+    fresh = [burst for seen in cut(messages, limit) for burst in seen.fresh if burst[0].mine and not burst[0].by_twin]
     assert fresh == [burst for burst in turns(messages) if burst[0].mine and not burst[0].by_twin]
 
 
@@ -105,16 +129,26 @@ def test_each_target_is_fresh_in_exactly_one_window(lines: list[tuple[str, timed
 def test_a_window_is_a_stretch_of_the_chat_that_ends_with_a_target(
     lines: list[tuple[str, timedelta]], limit: int
 ) -> None:
-    bursts, done = list(turns(talk(*lines))), 0
-    for window in cut(talk(*lines), limit):
-        end = window.start + len(window.steps)
-        assert [step.turn for step in window.steps] == bursts[window.start : end]
-        assert window.steps[-1].target
-        assert window.start + window.fresh >= done, "what is new was new"
-        assert sum(step.size for step in window.steps) <= limit or len(window.steps) - window.fresh == 1
-        context = sum(step.size for step in window.steps[: window.fresh])
-        assert context <= limit // 3 or window.fresh == 1 or not done, "a third, or the turn that is answered"
+    done = 0
+    for (begin, fresh, end), shown_, _ in cut(talk(*lines), limit):
+        assert shown_[-1][0].mine
+        assert not shown_[-1][0].by_twin
+        assert fresh >= done, "what is new was new"
+        assert sum(map(length, shown_)) <= limit or end - fresh == 1
+        context = sum(map(length, shown_[: fresh - begin]))
+        assert context <= limit // 3 or fresh - begin == 1 or not done, "a third, or the turn that is answered"
         done = end
+
+
+@checked
+@given(
+    st.lists(st.tuples(st.integers(1, 60), st.booleans(), st.sampled_from(["", "a", "b"])), max_size=40),
+    st.integers(0, 200),
+)
+def test_windows_are_cut_where_going_turn_by_turn_cuts_them(told: list[tuple[int, bool, str]], limit: int) -> None:
+    sizes, targets, parts = ([each[column] for each in told] for column in range(3))
+    targets = [bool(target and part) for target, part in zip(targets, parts, strict=True)]
+    assert list(windows(sizes, targets, parts, limit)) == one_by_one(sizes, targets, parts, limit)
 
 
 @checked
@@ -125,25 +159,25 @@ def test_a_chat_that_fits_is_one_window_up_to_the_last_target_and_is_seen_live(
     messages = [*talk(*lines), *talk(("me: last", SOON), start=NOON + timedelta(days=99))]
     limit = length(messages)
     (window,) = cut(messages, limit)
-    assert [message for step in window.steps for message in step.turn] == messages
+    assert [message for burst in window.turns for message in burst] == messages
     assert tail(messages, limit) == tuple(messages)
 
 
 def test_a_window_crosses_a_silence_but_never_two_parts() -> None:
     messages = talk(("her: a", SOON), ("me: b", SOON), ("her: c", timedelta(days=2)), ("me: d", SOON))
     (whole,) = cut(messages, 100)
-    assert texts(step.turn for step in whole.steps) == ["a", "b", "c", "d"]
+    assert texts(whole.turns) == ["a", "b", "c", "d"]
     first, second = cut(messages, 100, ["train", "train", "test", "test"])
-    assert texts(step.turn for step in first.steps) == ["a", "b"]
-    assert texts(step.turn for step in second.steps[: second.fresh]) == ["a", "b", "c"]
-    assert texts(step.turn for step in second.steps[second.fresh :]) == ["d"]
+    assert texts(first.turns) == ["a", "b"]
+    assert texts(second.turns[:-1]) == ["a", "b", "c"]
+    assert texts(second.fresh) == ["d"]
 
 
 def test_turns_far_from_any_target_are_in_no_window() -> None:
     messages = talk(("me: a", SOON), *((f"her: {'x' * 30} {n}", LATER) for n in range(20)), ("me: b", SOON))
     first, second = cut(messages, 120)
-    assert texts(step.turn for step in first.steps) == ["a"]
-    assert [step.turn[0].id for step in second.steps] == [21, 22]
+    assert texts(first.turns) == ["a"]
+    assert [burst[0].id for burst in second.turns] == [21, 22]
 
 
 def test_the_tail_begins_a_third_before_the_conversation() -> None:
