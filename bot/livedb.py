@@ -69,6 +69,13 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX cards_open ON cards (closed);
         """,
     ),
+    (
+        "limits of a chat, and the mode before a pause",
+        """
+        CREATE TABLE limits (dialog_id INTEGER PRIMARY KEY, chat_hour INTEGER, chat_day INTEGER, quiet_hours TEXT);
+        ALTER TABLE policy ADD COLUMN before TEXT;
+        """,
+    ),
 )
 
 
@@ -95,7 +102,7 @@ class LiveDb(Store):
             )
             removed = {
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
-                for table in ("outbox", "suggestions", "inbox", "policy", "watched", "notices", "guesses")
+                for table in ("outbox", "suggestions", "inbox", "policy", "limits", "watched", "notices", "guesses")
             }
         self.rewrite()
         return removed

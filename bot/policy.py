@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
+from bot.limits import Limits
 from bot.livedb import LiveDb
 from bot.settings import LiveSettings
 from data.message import Dialog
@@ -32,7 +33,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Modes and limits, from `live.db` and the settings."""
+    """Modes and limits, from `live.db` and the settings. A chat's own limits stand above those of the settings."""
 
     live: LiveDb
     limits: LiveSettings
@@ -70,6 +71,11 @@ class Policy:
                 (dialog.id, mode, now.timestamp(), listed.at, listed.after_id),
             )
 
+    def before(self, dialog_id: int) -> Mode | None:
+        """The mode that a paused chat had; None for one that is not paused."""
+        row = self.live.db.execute("SELECT before FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
+        return Mode(row["before"]) if row and row["before"] else None
+
     def listed(self, dialog_id: int) -> Listed:
         """Since when the chat is listed."""
         row = self.live.db.execute(
@@ -84,12 +90,13 @@ class Policy:
 
     def against_auto(self, dialog_id: int, now: datetime) -> str | None:
         """Why no automatic reply may go out in this chat now, or None."""
-        if self._quiet(now):
+        here = Limits.of(self.live, dialog_id).over(self.limits)
+        if self._quiet(here.quiet_hours, now):
             return "quiet hours"
         checks = (
             (dialog_id, timedelta(seconds=self.limits.chat_seconds), 1, "too soon after the last reply here"),
-            (dialog_id, timedelta(hours=1), self.limits.chat_hour, "the hour's replies in this chat are used up"),
-            (dialog_id, timedelta(days=1), self.limits.chat_day, "the day's replies in this chat are used up"),
+            (dialog_id, timedelta(hours=1), here.chat_hour, "the hour's replies in this chat are used up"),
+            (dialog_id, timedelta(days=1), here.chat_day, "the day's replies in this chat are used up"),
             (None, timedelta(days=1), self.limits.all_day, "the day's replies are used up"),
         )
         for where, span, most, reason in checks:
@@ -107,9 +114,9 @@ class Policy:
         ).fetchone()
         return int(n)
 
-    def _quiet(self, now: datetime) -> bool:
-        if not self.limits.quiet_hours:
+    def _quiet(self, hours: str, now: datetime) -> bool:
+        if not hours:
             return False
-        start, end = (time.fromisoformat(part.strip()) for part in self.limits.quiet_hours.split("-"))
+        start, end = (time.fromisoformat(part.strip()) for part in hours.split("-"))
         clock = now.astimezone(self.zone).time()
         return start <= clock < end if start <= end else clock >= start or clock < end

@@ -1,4 +1,5 @@
-"""Nothing more is said in a chat: its mode off, what waits or is planned there cancelled, in one transaction.
+"""Nothing more is said in a chat: its mode off, what waits or is planned there cancelled, in one transaction. Where
+that is a pause, the mode it had is noted.
 
 A bubble that is already on the wire cannot be called back; the running client settles that row itself.
 """
@@ -20,7 +21,8 @@ def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
             "UPDATE inbox SET outcome = ? WHERE dialog_id = ? AND outcome IS NULL", (Outcome.OFF, dialog_id)
         )
         live.db.execute(
-            "UPDATE policy SET mode = ?, set_at = ? WHERE dialog_id = ?", (Mode.OFF, now.timestamp(), dialog_id)
+            "UPDATE policy SET mode = ?, set_at = ?, before = NULL WHERE dialog_id = ?",
+            (Mode.OFF, now.timestamp(), dialog_id),
         )
         waiting = suggestions.in_state(*OPEN, dialog_id=dialog_id)
         for suggestion in waiting:
@@ -32,3 +34,15 @@ def silence(live: LiveDb, dialog_id: int, now: datetime) -> int:
         for suggestion in on_their_way:
             Bubbles(live, lambda: now).cancel(suggestion.id)
     return len(waiting) + len(decided) + len(on_their_way)
+
+
+def pause(live: LiveDb, dialog_id: int, now: datetime) -> int:
+    """Silence a chat until `switching.resume` puts it back into its mode; returns how many suggestions were under way.
+    One that is off stays as it is."""
+    with live.transaction():
+        row = live.db.execute("SELECT mode FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
+        if row is None or row["mode"] == Mode.OFF:
+            return 0
+        ended = silence(live, dialog_id, now)
+        live.db.execute("UPDATE policy SET before = ? WHERE dialog_id = ?", (row["mode"], dialog_id))
+    return ended

@@ -1,4 +1,4 @@
-"""Putting a chat into a mode, from the command line or from Saved Messages: the same rules on every surface."""
+"""Putting a chat into a mode, from the command line, from Saved Messages or on the page: the same rules everywhere."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +42,14 @@ def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetim
     if mode is Mode.OFF:  # what was approved before must not go out when the chat is listed again
         silence(policy.live, dialog.id, now)
     return Switched(dialog, mode, mode is not Mode.OFF and not agreed)
+
+
+def resume(archive: Archive, policy: Policy, dialog_id: int, now: datetime) -> Switched:
+    """Put a paused chat back into the mode it had; what was written meanwhile is history. Raises UserError."""
+    before = policy.before(dialog_id)
+    if before is None:
+        raise UserError("That chat is not paused.", "Choose a mode for it.")
+    return switch(archive, policy, str(dialog_id), before, now, force=True)  # earned or insisted on when it was set
 
 
 def _demand_people(dialog: Dialog, agreed: bool) -> None:

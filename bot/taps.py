@@ -12,7 +12,7 @@ from bot.control import Control
 from bot.echoes import Emit
 from bot.face import Act, Tap
 from bot.review import Card, Review
-from bot.silence import silence
+from bot.silence import pause
 from bot.suggestion import Suggestion
 
 WRITE_WITHIN = timedelta(minutes=10)
@@ -106,6 +106,6 @@ class Taps:
 
     def _off(self, suggestion: Suggestion) -> str:
         title = self.review.card_of(suggestion).title
-        silence(self.review.inbox.live, suggestion.dialog_id, self.review.now())
+        pause(self.review.inbox.live, suggestion.dialog_id, self.review.now())
         self.emit("switched_off", dialog=suggestion.dialog_id, surface="companion")
         return f"{title[:60]}: off. The twin is silent there until you say /mode {title[:60]} ask"

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import axe_playwright_python
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 INSTALL = "needs Chromium: apt-get install chromium"
 PHONE, DESK = (390, 844), (1280, 800)
 SIZES = (PHONE, DESK)
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
 @dataclass
@@ -27,6 +29,37 @@ class Window:
 
     def go(self, path: str) -> None:
         self.page.goto(self.base + path)
+
+    def findings(self) -> list[str]:
+        """What axe-core finds serious or critical."""
+        self.page.evaluate(AXE)
+        found = self.page.evaluate("axe.run()")["violations"]
+        return [
+            f"{each['id']}: {node['target']}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+            for node in each["nodes"]
+        ]
+
+
+@dataclass
+class Look:
+    """Opens windows by one link, each of which must have stayed quiet and at home."""
+
+    chromium: Browser
+    link: str
+    opened: list[Window] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, size: tuple[int, int] = DESK, **options: Any) -> Iterator[Window]:
+        with window(self.chromium, self.link, size, **options) as seen:
+            self.opened.append(seen)
+            yield seen
+
+    def close(self) -> None:
+        """Whatever any of them said or asked elsewhere."""
+        assert [each.complaints for each in self.opened if each.complaints] == []
+        assert [each.strangers for each in self.opened if each.strangers] == []
 
 
 @contextmanager

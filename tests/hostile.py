@@ -1,7 +1,16 @@
 """Two hundred texts that would do something if a page took them for anything but text: as names, messages and
 suggestions."""
 
+from contextlib import closing
 from itertools import islice, product
+from pathlib import Path
+
+from bot.livedb import LiveDb
+from data.archive import Archive
+from data.consent import Ledger
+from data.message import Dialog, Kind, Message
+from data.transcript import Scope
+from tests.paper_house import PaperHouse, paper_house, suggest
 
 DEED = "window.harmed=1"
 TAGS = (
@@ -61,3 +70,26 @@ OTHERS = (
 )
 PAYLOADS = (*OTHERS, *(frame.replace("{}", tag) for tag, frame in islice(product(TAGS, OUT_OF), 180)))
 """The plain tags, and the same behind what could end the place they are put into."""
+FIRST = 500_000
+"""The number of the first of these chats."""
+
+
+def hostile_house(path: Path) -> PaperHouse:
+    """A chat for each text: its name, what was said in it, how its consent was given, and what the twin proposes and
+    has written."""
+    house = paper_house(path, people=0)
+    with closing(Archive(house.home.archive)) as archive, closing(LiveDb(house.home.live)) as live, live.transaction():
+        for number, text in enumerate(PAYLOADS):
+            dialog = Dialog(FIRST + number, Kind.PRIVATE, text, f"user{number}")
+            archive.save_dialogs([dialog])
+            at = house.now
+            Ledger(archive).grant(dialog.id, Scope.CHAT, text, text, at)
+            said = [Message(dialog.id, 1, True, at, text), Message(dialog.id, 2, False, at, text)]
+            archive.save(said)
+            made = suggest(live, said[1], (text, text), 0.5, (text,), at)
+            live.db.execute(
+                "INSERT INTO outbox (suggestion_id, position, dialog_id, random_id, text, state, due_at, sent_at)"
+                " VALUES (?, 0, ?, ?, ?, 'sent', 0, ?)",
+                (made.id, dialog.id, made.id, text, at.timestamp()),
+            )
+    return house

@@ -9,6 +9,7 @@ import pytest
 from bot.web.access import Address
 from bot.web.server import serving
 from data.errors import UserError
+from sandbox.stage import FIRST_CONTACT as JUNO
 from tests.page_client import Client, opened
 from tests.paper_house import PaperHouse, paper_house
 
@@ -77,6 +78,13 @@ def test_a_decision_without_the_pages_own_token_is_refused(
 @pytest.mark.parametrize("path", ["/", "/inbox/changes", "/stream", "/state", "/enter", "/static/page.css"])
 def test_a_method_that_an_address_does_not_have_is_refused(client: Client, method: str, path: str) -> None:
     assert client.ask(method, path).status == 405
+
+
+@pytest.mark.parametrize("deed", ["pause", "resume", "grant", "revoke", "limits"])
+def test_what_is_done_in_a_chat_needs_the_pages_own_token_and_origin_too(client: Client, deed: str) -> None:
+    for missing in ({"x_csrf": None}, {"origin": "http://evil.example"}, {"cookie": None}):
+        assert client.post(f"/chats/{JUNO}/{deed}", **missing).status == 403
+    assert client.get(f"/chats/{JUNO}/{deed}").status == 405
 
 
 def test_nothing_is_decided_by_looking(house: PaperHouse, client: Client) -> None:

@@ -60,6 +60,16 @@ def test_a_machine_can_be_put_into_no_mode(house: PaperHouse, client: Client) ->
     assert mode(house, 99) is Mode.OFF
 
 
+def test_a_group_is_set_too_once_somebody_there_agreed(house: PaperHouse, client: Client) -> None:
+    with closing(Archive(house.home.archive)) as archive:
+        archive.save_dialogs([Dialog(-100200, Kind.GROUP, "Rowing club")])
+    assert "nobody has agreed yet" in client.post("/chats/-100200/ask").text
+    with closing(Archive(house.home.archive)) as archive:
+        Ledger(archive).grant_member(-100200, 71, "Noa", "said so", datetime.now(UTC))
+    client.post("/chats/-100200/ask")
+    assert mode(house, -100200) is Mode.ASK
+
+
 @pytest.mark.parametrize("path", ["/chats/12345/ask", f"/chats/{JUNO}/loud"])
 def test_a_chat_or_a_mode_that_is_not_there_is_not_found(client: Client, path: str) -> None:
     assert client.post(path).status == 404

@@ -1,6 +1,6 @@
 """consent ask, grant, revoke, list: who allowed what."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,12 +10,10 @@ from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bot.desk import Desk
-    from data.message import Dialog
+    from data.message import Dialog, Person
     from data.transcript import Scope
 
 app = typer.Typer(help="Who allowed what: without a record nothing is pulled or learned.", no_args_is_help=True)
-OWN_HOW = "only the owner's own words are kept"
-CHAT_HOW = "the owner states that the other person agreed"
 
 
 @app.command()
@@ -33,7 +31,7 @@ def grant(
     as_json: Json = False,
 ) -> None:
     """Record a consent. It is your own statement that you have it."""
-    from bot import account
+    from bot import consenting, progress
     from bot.desk import Desk
     from data.message import Kind
     from data.transcript import Scope
@@ -50,12 +48,13 @@ def grant(
             ExitCode.USAGE,
         )
     with Desk.open() as desk:
-        account.demand_clock(desk.now)  # a record says when
         chosen = _chosen(desk, chats)
         if member or (wanted is Scope.CHAT and any(each.kind is Kind.GROUP for each in chosen)):
-            _grant_member(desk, chosen, wanted, member, how or CHAT_HOW, as_json=as_json)
+            who = consenting.grant_member(desk, chosen, wanted, member, how)
+            _tell_of_member(chosen, wanted, who, as_json=as_json)
             return
-        report = _grant(desk, chosen, wanted, how or (OWN_HOW if wanted is Scope.OWN else CHAT_HOW))
+        with progress.bar("consent") as bar:
+            report = consenting.grant(desk, chosen, wanted, how, bar.at)
     if as_json:
         show.data({"granted": [each.id for each in chosen], "scope": scope, **report})
         return
@@ -76,6 +75,7 @@ def grant(
 def _chosen(desk: "Desk", names: list[str] | None) -> "list[Dialog]":
     """The chats of these names; without names every person's without a record."""
     from bot.chats import find, whole
+    from bot.consenting import demand_keepable
     from data.consent import Ledger
 
     if not names:
@@ -84,34 +84,11 @@ def _chosen(desk: "Desk", names: list[str] | None) -> "list[Dialog]":
     parts = (part for name in names for part in whole(desk.archive, find(desk.archive, name)))
     chosen = list({part.id: part for part in parts}.values())
     for dialog in chosen:
-        if not dialog.may_be_kept:
-            raise UserError(
-                f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes can be allowed."
-            )
+        demand_keepable(dialog)
     return chosen
 
 
-def _grant_member(
-    desk: "Desk", chosen: "list[Dialog]", scope: "Scope", name: str | None, how: str, *, as_json: bool
-) -> None:
-    """Record that one member of a group, and of what the group was before, agreed."""
-    from bot import account
-    from bot.chats import person
-    from data.consent import Ledger
-    from data.message import Kind
-    from data.transcript import Scope
-
-    if name is None:
-        raise UserError(
-            "In a group each member agrees alone.",
-            "Name one who did: doppelgram consent grant GROUP --scope chat --member @anna",
-            ExitCode.USAGE,
-        )
-    if scope is not Scope.CHAT or any(each.kind is not Kind.GROUP for each in chosen):
-        raise UserError("--member is for groups, with --scope chat.", "Name a group.", ExitCode.USAGE)
-    who, owner = person(desk.archive, name), account.owner_of(desk.archive)
-    for dialog in chosen:
-        Ledger(desk.archive).grant_member(dialog.id, who.id, owner.name if owner else "owner", how, desk.now)
+def _tell_of_member(chosen: "list[Dialog]", scope: "Scope", who: "Person", *, as_json: bool) -> None:
     if as_json:
         show.data({"granted": [each.id for each in chosen], "scope": scope, "member": who.id})
         return
@@ -121,30 +98,6 @@ def _grant_member(
     )
 
 
-def _grant(desk: "Desk", chosen: "list[Dialog]", scope: "Scope", how: str) -> dict[str, Any]:
-    """Record the consents; returns what follows from those that are narrower or wider than before."""
-    from bot import account, erase, progress
-    from bot.silence import silence
-    from data.consent import Ledger
-    from data.transcript import Scope
-
-    ledger, owner = Ledger(desk.archive), account.owner_of(desk.archive)
-    before = {each.dialog_id: each.scope for each in ledger.history()}
-    changed = [each.id for each in chosen if before.get(each.id, scope) is not scope]
-    with progress.bar("consent") as bar:
-        for done, dialog in enumerate(chosen):
-            bar.at(done / len(chosen), dialog.title)
-            if scope is Scope.OWN and dialog.id in changed:
-                silence(desk.live, dialog.id, desk.now)
-            ledger.grant(dialog.id, scope, owner.name if owner else "owner", how, desk.now)
-        held = [each for each in changed if desk.archive.count(each)]
-        if scope is Scope.CHAT:
-            return {"pull_again": held, "masked": [], "dataset": False, "stale_adapters": []}
-        bar.at(1.0, "leaving no trace")
-        learned = erase.narrow(desk, [each.id for each in chosen])
-    return {"pull_again": [], "masked": held, **learned}
-
-
 @app.command()
 def revoke(
     chat: Chat,
@@ -152,36 +105,22 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take a consent back: the chat is off at once, and what was learned from it is stale."""
-    from bot import erase
-    from bot.chats import find, person, whole
+    from bot import consenting
+    from bot.chats import find
     from bot.desk import Desk
-    from bot.silence import silence
-    from data.consent import Ledger
-    from training.adapter import mark_stale
 
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
-        # First nothing more is said there, then what was learned is marked, then the record ends: killed in between and
-        # granted anew, what was learned before stays marked.
-        ledger, parts = Ledger(desk.archive), whole(desk.archive, dialog)
-        cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
-        if member:
-            who = person(desk.archive, member).id
-            had = bool([part for part in parts if ledger.revoke_member(part.id, who, desk.now)])
-            stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
-        else:
-            agreed = [part for part in parts if ledger.of(part.id)]
-            stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
-            had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
+        done = consenting.revoke(desk, dialog, member)
     if as_json:
-        show.data({"id": dialog.id, "revoked": had, "cancelled": cancelled, "stale_adapters": stale})
+        show.data({"id": dialog.id, "revoked": done.had, "cancelled": done.cancelled, "stale_adapters": done.stale})
         return
-    if not had:
+    if not done.had:
         show.say(f"{show.plain(dialog.title)} had no consent on record.")
         return
     show.say(f"{show.plain(dialog.title)}: revoked, and off.", "green")
-    if stale:
-        show.say(f"Stale now, because it was trained on this chat: {', '.join(stale)}. Next: doppelgram build")
+    if done.stale:
+        show.say(f"Stale now, because it was trained on this chat: {', '.join(done.stale)}. Next: doppelgram build")
     show.say(f"Its messages are still in the archive; to remove them: doppelgram forget {dialog.id}")
 
 

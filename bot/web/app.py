@@ -7,12 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from bot.web import chats, game, inbox, log, report, state, stream, training, twin
+from bot.web import chat, chats, game, inbox, log, report, state, stream, training, twin
 from bot.web.access import Access, Address
 from bot.web.office import HERE, Office, of
 from data.errors import UserError
 
-ROOMS = (inbox, chats, twin, training, report, game, log, state, stream)
+ROOMS = (inbox, chat, chats, twin, training, report, game, log, state, stream)
 TOLD = {400: "That could not be read.", 404: "There is nothing here.", 405: "Not like that.", 413: "That is too long."}
 
 

@@ -100,6 +100,7 @@ class Watch:
             "waiting": _print(live.execute(f"SELECT id, revision FROM suggestions WHERE state IN ({opened})"))
             + _print(live.execute("SELECT id, revision FROM suggestions ORDER BY changed_at DESC, id LIMIT 60")),
             "chats": _print(live.execute("SELECT * FROM policy"))
+            + _print(live.execute("SELECT * FROM limits"))
             + _print(archive.execute("SELECT id, revoked_at FROM consents"))
             + _print(archive.execute("SELECT id, title, last_at FROM dialogs")),
             "state": f"{Control(self.desk.live).paused(self.desk.now)} {self.desk.home.holder()}",

@@ -86,6 +86,11 @@
     form.querySelector("[type=submit]").disabled = true;
   });
 
+  // A list is not drawn anew under a hand that is at work in it.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.id === "again" && document.querySelector("#rows [data-keep]")) event.preventDefault();
+  });
+
   // A choice that leads to another page, such as whom to write as.
   document.addEventListener("change", (event) => {
     const to = event.target.dataset && event.target.dataset.go;

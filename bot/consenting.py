@@ -1,0 +1,96 @@
+"""Recording that somebody agreed, and taking it back: what the verb `consent` and the page do alike."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot import account, chats, erase
+from bot.desk import Desk
+from bot.silence import silence
+from data.consent import Ledger
+from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind, Person
+from data.transcript import Scope
+from training.adapter import mark_stale
+
+OWN_HOW = "only the owner's own words are kept"
+CHAT_HOW = "the owner states that the other person agreed"
+Told = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What a revoke ended: whether there was a record, how many suggestions were under way, and who is stale now."""
+
+    had: bool
+    cancelled: int
+    stale: list[str]
+
+
+def demand_keepable(dialog: Dialog) -> None:
+    """Raise UserError where nobody can agree to anything."""
+    if not dialog.may_be_kept:
+        raise UserError(
+            f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes can be allowed."
+        )
+
+
+def grant(
+    desk: Desk, chosen: Sequence[Dialog], scope: Scope, how: str | None, told: Told = lambda share, words: None
+) -> dict[str, Any]:
+    """Record the consents; returns what follows from those that are narrower or wider than before. `how` in the
+    owner's words, if they gave any. Raises UserError where the clock is wrong: a record says when."""
+    account.demand_clock(desk.now)
+    ledger, owner = Ledger(desk.archive), account.owner_of(desk.archive)
+    before = {each.dialog_id: each.scope for each in ledger.history()}
+    changed = [each.id for each in chosen if before.get(each.id, scope) is not scope]
+    how = how or (OWN_HOW if scope is Scope.OWN else CHAT_HOW)
+    for done, dialog in enumerate(chosen):
+        told(done / len(chosen), dialog.title)
+        if scope is Scope.OWN and dialog.id in changed:
+            silence(desk.live, dialog.id, desk.now)
+        ledger.grant(dialog.id, scope, owner.name if owner else "owner", how, desk.now)
+    held = [each for each in changed if desk.archive.count(each)]
+    if scope is Scope.CHAT:
+        return {"pull_again": held, "masked": [], "dataset": False, "stale_adapters": []}
+    told(1.0, "leaving no trace")
+    learned = erase.narrow(desk, [each.id for each in chosen])
+    return {"pull_again": [], "masked": held, **learned}
+
+
+def grant_member(desk: Desk, chosen: Sequence[Dialog], scope: Scope, name: str | None, how: str | None) -> Person:
+    """Record that one member of a group, and of what the group was before, agreed. Raises UserError."""
+    account.demand_clock(desk.now)
+    if name is None:
+        raise UserError(
+            "In a group each member agrees alone.",
+            "Name one who did: doppelgram consent grant GROUP --scope chat --member @anna",
+            ExitCode.USAGE,
+        )
+    if scope is not Scope.CHAT or any(each.kind is not Kind.GROUP for each in chosen):
+        raise UserError("--member is for groups, with --scope chat.", "Name a group.", ExitCode.USAGE)
+    who, owner = chats.person(desk.archive, name), account.owner_of(desk.archive)
+    for dialog in chosen:
+        Ledger(desk.archive).grant_member(
+            dialog.id, who.id, owner.name if owner else "owner", how or CHAT_HOW, desk.now
+        )
+    return who
+
+
+def revoke(desk: Desk, dialog: Dialog, member: str | None = None) -> Revoked:
+    """Take a consent back, of a whole chat or of one member of a group. Raises UserError for a member nobody knows.
+
+    First nothing more is said there, then what was learned is marked, then the record ends: killed in between and
+    granted anew, what was learned before stays marked.
+    """
+    ledger, parts = Ledger(desk.archive), chats.whole(desk.archive, dialog)
+    cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
+    if member:
+        who = chats.person(desk.archive, member).id
+        had = bool([part for part in parts if ledger.revoke_member(part.id, who, desk.now)])
+        stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
+    else:
+        agreed = [part for part in parts if ledger.of(part.id)]
+        stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
+        had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
+    return Revoked(had, cancelled, stale)
