@@ -25,7 +25,7 @@ from bench.persons import PERSONS, Person
 from data.samples import DatasetCard, Sample, write_private
 from training.measures import classify
 from training.measures.exchange import Exchange
-from training.measures.interval import Figure
+from training.measures.interval import Figure, spread
 
 CACHE = user_cache_path("doppelgram")
 TOKENS = 60_000
@@ -186,7 +186,7 @@ def _windows(person: Person) -> list[Any]:
     from training.measures import likelihood
 
     some = [likelihood.Window(likelihood.cut(s, CHARACTERS), n) for n, s in person.test_by_conversation]
-    return likelihood.spread(some, WINDOWS, SEED)
+    return spread(likelihood.readable(some), WINDOWS, SEED)
 
 
 def _as_it_is(window: Any) -> Sample:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from training.evaluation import Material, Size
     from training.model import LanguageModel
 
+HELD_OUT = ("test", "unseen")
+"""The newest conversations, and the chats that are held out as a whole: training saw neither."""
 PIECES = "pieces"
 """The folder of what is finished, beside the report; kept so that an interrupted evaluation goes on."""
 
@@ -29,7 +31,7 @@ def material(desk: Desk, adapter: Adapter) -> "Material":
     from training.measures.likelihood import Window
 
     silence = adapter.card.pauses.silence
-    test = samples.read(desk.home.dataset, "test")
+    test = [each for part in HELD_OUT for each in samples.read(desk.home.dataset, part)]
     held_out = exchanges(test, silence)
     talk = {(each.dialog, each.at): each.conversation for each in held_out}
     windows = []
@@ -51,20 +53,25 @@ def evaluate(
     desk: Desk, model: "LanguageModel", adapter: Adapter, size: "Size", bar: Bar, html: Path | None = None
 ) -> dict[str, Any]:
     """Measure the adapter that is on the model, and write `report.html` and `report.json` into its folder in the
-    reports folder, and where `html` says. Raises UserError where too little was held out."""
-    from training import evaluation, report, scores
+    reports folder, and where `html` says. Raises UserError where nothing was held out."""
+    from training import evaluation, pieces, report, scores
 
     seed, top_p = desk.settings.train.seed, desk.settings.model.top_p
     some = material(desk, adapter)
     folder = desk.home.reports / adapter.card.name
-    key = evaluation.key_of(
-        samples.read_card(desk.home.dataset).hash, size, seed, top_p, model.identity, _digest(adapter)
+    key = pieces.key_of(
+        samples.read_card(desk.home.dataset).hash,
+        size,
+        seed,
+        top_p,
+        model.identity,
+        _digest(adapter),
     )
     try:
         found = evaluation.run(
             model,
             some,
-            evaluation.Pieces(folder / PIECES, key),
+            pieces.Pieces(folder / PIECES, key),
             size,
             seed=seed,
             top_p=top_p,
@@ -72,7 +79,7 @@ def evaluate(
         )
     except ValueError as error:
         raise UserError(
-            f"There is too little to measure: {error}.", "Pull and build more chats, then train again."
+            f"There is nothing to measure with: {error}.", "Pull and build more chats, then train again."
         ) from error
     bar.at(0.9, "telling the replies apart")
     scored = scores.scores(some, found)

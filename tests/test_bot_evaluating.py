@@ -60,16 +60,42 @@ def test_the_report_and_its_figures_lie_where_the_page_finds_them(
     assert [(one, other) for _, one, other in both] == [(value, value) for _, value, _ in rows]
 
 
-def test_too_little_held_out_is_one_sentence(household: tuple[Desk, LanguageModel], tmp_path: Path) -> None:
+def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be_looked_at(
+    household: tuple[Desk, LanguageModel], tmp_path: Path
+) -> None:
+    from training import adapter
+
+    desk, model = household
+    home = Home.at(tmp_path / "home")
+    few = [talk(dialog, day, 1) for dialog in (1, 2) for day in range(4)]
+    models.dataset(home.dataset, few)
+    for part in ("test", "controls"):
+        write_private(home.dataset / f"{part}.jsonl", "".join(each.to_json() + "\n" for each in few[:6]))
+    write_private(home.dataset / "unseen.jsonl", "".join(each.to_json() + "\n" for each in few[6:]))
+    made = adapter.read(desk.home.adapters / "me")
+    with Desk.at(Settings(home=home.path), home) as poor, progress.bar("evaluate", hidden=True) as bar:
+        found = evaluating.evaluate(poor, model, made, SMALL, bar)
+    assert found["n"] == {"held_out_replies": 16, "contexts": 16, "conversations": 8, "chats": 2}
+    figures = [found["Q2"]["one"]["twin"], found["Q3"]["one"]["impostor"], found["Q1"]["bits"]["base"]]
+    figures += [found["Q4"]["owner_real"], found["F1"]["twin"]["foreign_real"]]
+    assert [each["value"] for each in figures] == [None] * len(figures)
+    assert found["Q5"] is None
+    assert "insufficient data: 8 conversations in 2 chats" in found["verdict"][0]
+    page = Path(found["report"]).read_text(encoding="utf-8")
+    assert "16 contexts, three answers" in page
+
+
+def test_nothing_held_out_is_one_sentence(household: tuple[Desk, LanguageModel], tmp_path: Path) -> None:
     from training import adapter
 
     desk, model = household
     home = Home.at(tmp_path / "home")
     models.dataset(home.dataset, models.windows(4))
+    write_private(home.dataset / "test.jsonl", "")
     made = adapter.read(desk.home.adapters / "me")
     with (
         Desk.at(Settings(home=home.path), home) as poor,
         progress.bar("evaluate", hidden=True) as bar,
-        pytest.raises(UserError, match="too little to measure: insufficient data"),
+        pytest.raises(UserError, match="nothing to measure with: no reply of yours"),
     ):
         evaluating.evaluate(poor, model, made, SMALL, bar)

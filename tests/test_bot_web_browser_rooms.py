@@ -17,9 +17,10 @@ from bot.silence import pause
 from bot.web.server import Page, serving
 from sandbox.stage import FIRST_CONTACT as JUNO
 from tests import screenshots
-from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Look, browser, window
+from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Look, Window, browser, window
 from tests.hostile import FIRST, PAYLOADS, hostile_house
 from tests.paper_house import PaperHouse, furnish, paper_house, recorded
+from tests.paper_report import paper_report
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reason=INSTALL)]
 ROOMS = ("/", "/chats", "/twin", "/training", "/report", "/game", "/game/friend", "/log")
@@ -247,3 +248,29 @@ ALL_SKIPPED: Any = (
     " htmx.ajax('POST', card.querySelector('[data-key=s]').getAttribute('hx-post'),"
     " {source: card.querySelector('[data-key=s]'), target: '#' + card.id, swap: 'outerHTML'}))"
 )
+
+
+@pytest.mark.parametrize("size", SIZES, ids=["phone", "desk"])
+def test_the_report_fits_every_screen_begins_with_three_sentences_and_prints(
+    chromium: Browser, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(paper_report(), encoding="utf-8")
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
+    try:
+        seen = Window(context.new_page(), place.as_uri())
+        seen.page.on("console", lambda message: seen.complaints.append(message.text))
+        seen.page.goto(place.as_uri())
+        assert seen.page.locator("main > section").first.locator("p").count() == 3
+        assert seen.page.locator(".card svg").count() == 5, "two gauges, bars, the curve, the distributions"
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        wide = "e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth"
+        all_of_it = f"[...document.querySelectorAll('main *:not(svg, svg *)')].filter({wide})"
+        assert seen.page.evaluate(f"{all_of_it}.map(e => e.tagName + e.className)") == [], "nothing scrolls sideways"
+        smallest = "[...document.querySelectorAll('svg text')].map(e => e.getBoundingClientRect().height)"
+        assert min(seen.page.evaluate(smallest)) > 8, "letters in pictures can be read"
+        assert seen.findings() == []
+        assert seen.page.pdf(format="A4").count(b"/Type /Page\n") > 1
+        assert seen.complaints == []
+    finally:
+        context.close()

@@ -14,11 +14,12 @@ from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
 from training import evaluation, report, scores, train
-from training.evaluation import Material, Pieces, Size
+from training.evaluation import Material, Size
 from training.measures import likelihood, replies
 from training.measures.exchange import exchanges
 from training.measures.likelihood import Window
 from training.model import LanguageModel
+from training.pieces import Pieces
 from training.schedule import TrainOptions
 
 SMALL = Size("small", 40, 200, 40, 70, 70, 3, 2, 1, 100, 4)
@@ -123,9 +124,9 @@ def test_a_damaged_piece_and_one_of_another_adapter_are_made_anew(tmp_path: Path
     assert len(made) == 3
 
 
-def test_too_little_is_said_before_anything_is_computed(tuned: LanguageModel, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="insufficient data: 28 conversations in 4 chats"):
-        evaluation.run(tuned, material(chats=4), Pieces(tmp_path / "p", "k"), SMALL)
+def test_that_nothing_is_held_out_is_said_before_anything_is_computed(tuned: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no reply of yours was held out"):
+        evaluation.run(tuned, material(chats=0), Pieces(tmp_path / "p", "k"), SMALL)
     assert not (tmp_path / "p").exists()
 
 

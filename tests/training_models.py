@@ -95,7 +95,7 @@ def windows(count: int = 8) -> list[Sample]:
 def dataset(folder: Path, train: list[Sample]) -> Path:
     """A dataset folder as `samples.build` leaves one behind."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = {"train": train, "validation": train[:2], "test": train[:2], "controls": train[:2]}
+    parts = {"train": train, "validation": train[:2], "test": train[:2], "unseen": [], "controls": train[:2]}
     for name, part in parts.items():
         samples.write_private(folder / f"{name}.jsonl", "".join(sample.to_json() + "\n" for sample in part))
     card = DatasetCard(

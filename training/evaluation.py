@@ -1,26 +1,23 @@
 """The whole evaluation of one adapter, piece by piece: what is finished lies on the disk and is not done again.
 
 A piece is computed from the material, the size and the seed; its file carries a key of these and of the adapter's
-weights, so nothing is taken over from another adapter, dataset or size. Pieces hold what people wrote: files 0600, the
-folder 0700.
+weights, so nothing is taken over from another adapter, dataset or size.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from data.samples import Sample, write_private
+from data.samples import Sample
 from training.evaluate import Scored, choose
 from training.generate import Generator
 from training.measures import likelihood, probes, replies
 from training.measures.exchange import Exchange
-from training.measures.interval import Clusters
+from training.measures.interval import Clusters, spread
 from training.measures.likelihood import Window
 from training.model import LanguageModel
+from training.pieces import Pieces, key_of
 from training.style import Reply
 
 CHUNK = 40
@@ -67,43 +64,9 @@ class Material:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
     def why_none(self) -> str | None:
-        """Why it is too little to measure; None where it is enough."""
+        """Why it is too little for a figure; None where it is enough."""
         some = self.held_out
         return Clusters(tuple(each.conversation for each in some), tuple(each.dialog for each in some)).too_few()
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Finished pieces in a folder. A piece with another key, or a damaged one, is as good as none."""
-
-    folder: Path
-    key: str
-
-    def get(self, name: str, make: Callable[[], Any]) -> Any:
-        """The piece, made and written now where it is not there. It must survive JSON."""
-        path = self.folder / f"{name}.json"
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if kept["key"] == self.key:
-                return kept["value"]
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        value = make()
-        private_folder(self.folder)
-        write_private(path, json.dumps({"key": self.key, "value": value}, ensure_ascii=False))
-        return value
-
-
-def private_folder(folder: Path) -> None:
-    """Make a folder, and what of the way to it is missing, closed to others: `mkdir` closes the last one alone."""
-    for each in (*reversed(folder.parents), folder):
-        if not each.exists():
-            each.mkdir(mode=0o700, exist_ok=True)
-
-
-def key_of(*parts: object) -> str:
-    """A key from everything that a piece depends on."""
-    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
@@ -141,19 +104,25 @@ def run(
 ) -> Evaluation:
     """Measure the adapter that is on the model, going on with what lies in `pieces`.
 
-    Raises `ValueError` where there is too little to measure; Ctrl-C loses the piece at hand.
+    With too little held out the figures say so, and what can be looked at is there. Raises `ValueError` where nothing
+    was held out; Ctrl-C loses the piece at hand.
     """
-    if why := material.why_none():
-        raise ValueError(why)
-    bits = _likelihood(model, material, pieces, size, seed, lambda s, w: progress(0.45 * s, w))
-    contexts = choose(material.held_out, size.pairs, seed)
+    if not material.held_out or not material.windows:
+        raise ValueError("no reply of yours was held out")
+    windows = spread(likelihood.readable(material.windows), size.windows, seed)
+    contexts = spread(material.held_out, size.pairs, seed)
+    # Another version of this program may choose others.
+    pieces = replace(pieces, key=key_of(pieces.key, [each.sample for each in windows], contexts))
+    bits = _likelihood(model, windows, material.past, pieces, size, seed, lambda s, w: progress(0.45 * s, w))
     generators = {"twin": Generator(model), "base": Generator(model)}
-    warm = {
-        side: pieces.get(
-            f"temperature-{side}", partial(_temperature, model, generators[side], side, material, size, seed, top_p)
-        )
-        for side in SIDES
-    }
+    warm: dict[str, dict[str, Any]] = {}
+    for side, start in (("twin", 0.45), ("base", 0.475)):
+
+        def tried(share: float, begun: float = start, who: str = side) -> None:
+            progress(begun + 0.025 * share, f"sampling temperature of the {who}")
+
+        finding = partial(_temperature, model, generators[side], side, material, size, seed, top_p, tried)
+        warm[side] = pieces.get(f"temperature-{side}", finding)
     sampling = {
         side: {"max_tokens": size.max_tokens, "temperature": warm[side]["temperature"], "top_p": top_p}
         for side in SIDES
@@ -173,14 +142,20 @@ def run(
         lambda: [
             [each.texts for each in made]
             for made in replies.write(
-                generators["twin"], asked, n=3, seed=seed + 1, characters=size.characters, **sampling["twin"]
+                generators["twin"],
+                asked,
+                n=3,
+                seed=seed + 1,
+                characters=size.characters,
+                progress=lambda share: progress(0.9 + 0.03 * share, "three proposals each"),
+                **sampling["twin"],
             )
         ],
     )
-    progress(0.93, "probes of events and memory")
     told_events: dict[str, dict[str, probes.Share]] = {}
     told_facts: dict[str, dict[int, probes.Share]] = {}
-    for side in SIDES:
+    for side, start in (("twin", 0.93), ("base", 0.965)):
+        progress(start, f"probes of events and memory, {side}")
         asking = partial(_probes, model, generators[side], side, material, size, seed, sampling[side])
         probe = pieces.get(f"probes-{side}", asking)
         told_events[side] = {name: probes.Share(*share) for name, share in probe["events"].items()}
@@ -198,13 +173,16 @@ def run(
 
 
 def _likelihood(
-    model: LanguageModel, material: Material, pieces: Pieces, size: Size, seed: int, progress: Progress
+    model: LanguageModel,
+    whole: Sequence[Window],
+    past: Sequence[Exchange],
+    pieces: Pieces,
+    size: Size,
+    seed: int,
+    progress: Progress,
 ) -> likelihood.Bits:
-    windows = [
-        Window(likelihood.cut(each.sample, size.window_characters), each.conversation)
-        for each in likelihood.spread(material.windows, size.windows, seed)
-    ]
-    changes = likelihood.conditions(material.past, size.fit_tokens, seed)
+    windows = [Window(likelihood.cut(each.sample, size.window_characters), each.conversation) for each in whole]
+    changes = likelihood.conditions(past, size.fit_tokens, seed)
     jobs: dict[str, tuple[Callable[[Window], Sample], bool]] = {
         name: (change, False) for name, change in changes.items()
     }
@@ -240,7 +218,14 @@ def _switched(model: LanguageModel, side: str) -> Any:
 
 
 def _temperature(
-    model: LanguageModel, generator: Generator, side: str, material: Material, size: Size, seed: int, top_p: float
+    model: LanguageModel,
+    generator: Generator,
+    side: str,
+    material: Material,
+    size: Size,
+    seed: int,
+    top_p: float,
+    progress: Callable[[float], None],
 ) -> dict[str, Any]:
     """Matched on past contexts: those that are answered later stay unseen."""
     some = choose(material.past or material.held_out, size.temperature_contexts, seed)
@@ -249,7 +234,14 @@ def _temperature(
         scored = likelihood.score(model, [Window(each, 0) for each in windows], _last_only, side == "twin")
         real = sum(-s.text_nll - s.format_nll for s in scored) / sum(s.text_tokens + s.format_tokens for s in scored)
         found, curve = replies.temperature(
-            generator, some, real, seed=seed, characters=size.characters, max_tokens=size.max_tokens, top_p=top_p
+            generator,
+            some,
+            real,
+            seed=seed,
+            characters=size.characters,
+            max_tokens=size.max_tokens,
+            top_p=top_p,
+            progress=progress,
         )
     return {"temperature": round(found, 3), "real": real, "curve": {str(t): value for t, value in curve.items()}}
 

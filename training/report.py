@@ -8,13 +8,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from data.samples import write_private
 from training import figures, scores
-from training.evaluation import Evaluation, private_folder
+from training.evaluation import Evaluation
 from training.measures.interval import Figure
+from training.pieces import private_folder
 
 TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 20
 FILE, DATA = "report.html", "report.json"
 """What lies in the folder of an adapter's report."""
+SHORT = {"Wasserstein": "W"}
 
 
 def write(path: Path, html: str) -> None:
@@ -46,7 +48,7 @@ def html(
         made=made,
         scored=scored,
         verdict=scores.verdict(dict(scored)),
-        gauges=[_gauge(each, scored) for each in scores.gauges(dict(scored))],
+        gauges=[_gauge(each) for each in scores.gauges(dict(scored))],
         bars=figures.bars(measured) if measured else "",
         why_no_bits=bits["base"]["why_none"],
         gains=[_gain(each, part) for each, part in scored["Q1"]["gain"].items()],
@@ -118,8 +120,8 @@ def _number(number: float, percent: bool) -> str:
     return f"{number:.0%}" if percent else f"{number:.2f}"
 
 
-def _gauge(each: scores.Gauge, scored: Mapping[str, Any]) -> dict[str, Any]:
-    twin, drift = each.twin, scored[each.id]["one"]["drift"]["value"]
+def _gauge(each: scores.Gauge) -> dict[str, Any]:
+    twin = each.twin
     known = twin.value is not None and twin.low is not None
     return {
         "name": each.name,
@@ -127,7 +129,7 @@ def _gauge(each: scores.Gauge, scored: Mapping[str, Any]) -> dict[str, Any]:
         "why": twin.why_none,
         "n": twin.n,
         "span": f"{twin.low:.2f} to {twin.high:.2f}" if known else "",
-        "drift": f"{drift:.2f}" if drift is not None else "",
+        "drift": f"{each.self_:.2f}" if each.self_ is not None else "",
     }
 
 
@@ -141,7 +143,7 @@ def _gain(name: str, part: Mapping[str, Any]) -> dict[str, str]:
 def _distance(each: Mapping[str, Any]) -> dict[str, str]:
     times, impostor = each["times_drift"], each["impostor"]
     return {
-        "name": f"{each['feature']} ({each['measure']})",
+        "name": f"{each['feature']} ({SHORT.get(each['measure'], each['measure'])})",
         "value": f"{each['value']:.3f}",
         "drift": f"{each['drift']:.3f}",
         "times": "" if times is None else f"{times:.1f}",

@@ -69,7 +69,7 @@ def scores(material: Material, found: Evaluation) -> dict[str, Any]:
         "Q4": asdict(
             attribution.attribute([e.reply for e in material.past], _by_peer(material.peers), some, twin, seed)
         ),
-        "Q5": _distances(early, late, some, twin, others),
+        "Q5": None if material.why_none() else _distances(early, late, some, twin, others),
         "Q6": _suggestions(material, found, seed),
         "F1": {
             "twin": asdict(language.errors(some, twin, known, seed)),
@@ -105,7 +105,7 @@ def gauges(scored: dict[str, Any]) -> list[Gauge]:
                 name,
                 Figure(**part["twin"]),
                 part["base"]["value"],
-                0.5,
+                part["drift"]["value"],
                 part["impostor"]["value"],
                 GOALS[id_],
             )

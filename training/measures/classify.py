@@ -102,9 +102,11 @@ def auc(pairs: Sequence[Pair], view: View, seed: int = 1) -> Figure:
     """
     if len(pairs) < LEAST_PAIRS:
         return none(f"insufficient data: {len(pairs)} pairs, at least {LEAST_PAIRS} are needed", len(pairs), seed)
+    clusters = Clusters(tuple(pair.conversation for pair in pairs), tuple(pair.chat for pair in pairs))
+    if why := clusters.too_few():
+        return none(why, len(pairs), seed)
     pairs = _with_folds(pairs, seed)
     scores = _scores(pairs, view)
-    clusters = Clusters(tuple(pair.conversation for pair in pairs), tuple(pair.chat for pair in pairs))
     return figure(clusters, lambda weights: _areas(pairs, scores, weights), seed)
 
 

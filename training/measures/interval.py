@@ -4,10 +4,11 @@ Two levels (Davison and Hinkley, 1997, 3.8): chats are drawn with replacement, a
 is a weight per reply, so whatever can be computed from weighted replies has its interval in one matrix product.
 """
 
-from collections import defaultdict
+import random
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -76,6 +77,30 @@ class Clusters:
             for count, items in zip(counts.T, talks.values(), strict=True):
                 found[:, items] = count[:, None]
         return found
+
+
+class Clustered(Protocol):
+    """Whatever belongs to a conversation."""
+
+    @property
+    def conversation(self) -> int:
+        """Its number."""
+
+
+C = TypeVar("C", bound=Clustered)
+
+
+def spread(some: Sequence[C], most: int, seed: int) -> list[C]:
+    """At most `most` of them, of as many conversations as there are: an interval needs conversations. The first of them
+    are spread as well as all."""
+    mixed = list(some)
+    random.Random(seed).shuffle(mixed)
+    rounds: Counter[int] = Counter()
+    ranked: list[tuple[int, int]] = []
+    for place, each in enumerate(mixed):
+        ranked.append((rounds[each.conversation], place))
+        rounds[each.conversation] += 1
+    return [mixed[place] for _, place in sorted(ranked)[:most]]
 
 
 def figure(clusters: Clusters, of: Callable[[Weights], np.ndarray], seed: int, n: int | None = None) -> Figure:

@@ -54,17 +54,9 @@ class Bits:
 Change = Callable[[Window], Sample]
 
 
-def spread(windows: Sequence[Window], most: int, seed: int) -> list[Window]:
-    """At most `most` windows with own text, of as many conversations as there are: an interval needs conversations."""
-    some = [each for each in windows if _has_text(each.sample)]
-    mixed = choose(some, None, seed)
-    random.Random(seed).shuffle(mixed)
-    rounds: Counter[int] = Counter()
-    ranked: list[tuple[int, int]] = []
-    for place, each in enumerate(mixed):
-        ranked.append((rounds[each.conversation], place))
-        rounds[each.conversation] += 1
-    return [mixed[place] for _, place in sorted(ranked)[:most]]
+def readable(windows: Sequence[Window]) -> list[Window]:
+    """Those with own text."""
+    return [each for each in windows if _has_text(each.sample)]
 
 
 def cut(sample: Sample, characters: int) -> Sample:

@@ -68,11 +68,13 @@ def temperature(
     characters: int = 1200,
     max_tokens: int = 48,
     top_p: float = 0.9,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> tuple[float, dict[float, float]]:
     """The temperature at which the written replies are as likely to the model as the real ones, `real` being their mean
     log-probability per token; between two of the grid by interpolation. And what was measured at each."""
     measured: dict[float, float] = {}
-    for each in grid:
+    for place, each in enumerate(grid):
+        progress(place / len(grid))
         made = write(
             generator,
             some,
