@@ -29,13 +29,24 @@ class Census:
     own: Counter[int] = field(default_factory=Counter)
     """The owner's own messages, by dialog."""
     times: "array[float]" = field(default_factory=lambda: array("d"))
-    """When the owner wrote, seconds since 1970, in order."""
+    """When the owner wrote, seconds since 1970."""
     bursts: Counter[int] = field(default_factory=Counter)
     """Gaps in seconds between two messages of the owner with nothing in between."""
     gaps: Counter[int] = field(default_factory=Counter)
     """Gaps in seconds between any two neighbouring messages."""
     replies: Counter[str] = field(default_factory=Counter)
     """How often the owner wrote each short message, as `normal` writes it."""
+
+    def add(self, other: "Census") -> None:
+        """Those of other chats."""
+        self.times.extend(other.times)
+        for mine, more in (
+            (self.own, other.own),
+            (self.bursts, other.bursts),
+            (self.gaps, other.gaps),
+        ):
+            mine.update(more)
+        self.replies.update(other.replies)
 
 
 def take(archive: Archive, dialogs: Iterable[int], normals: Callable[[Sequence[str]], list[str]], short: int) -> Census:
@@ -44,7 +55,6 @@ def take(archive: Archive, dialogs: Iterable[int], normals: Callable[[Sequence[s
     census = Census()
     for dialog_id in dialogs:
         _take_one(archive, dialog_id, normals, short, census)
-    census.times = array("d", sorted(census.times))
     return census
 
 

@@ -10,25 +10,27 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import compress, islice
 from pathlib import Path
 
-from data import census, held_out, pauses, weights
+from data import crew, held_out, pauses, weights
 from data.archive import Archive
+from data.census import Census
 from data.consent import Consent, Ledger
-from data.controls import Controls, Newest
-from data.duplicates import SHORTEST, Duplicates
+from data.controls import Controls
+from data.duplicates import Duplicates
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
-from data.rhythm import RHYTHM, Rhythm
+from data.rhythm import RHYTHM
 from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
+from data.share import Plan, turns_in
 from data.tally import Tally
 from data.transcript import Scope, Transcript
 from data.uncollected import uncollected
-from data.windows import Cutter, Row
+from data.windows import Row
 
 UNFINISHED = "unfinished"
 """The folder inside the dataset's in which a new one grows."""
@@ -45,27 +47,32 @@ def build(
     shape: Shape,
     now: datetime,
     progress: Callable[[float], None] = lambda _: None,
+    processes: int | None = None,
 ) -> DatasetCard:
     """Write the dataset of all chats with an active consent. Raises UserError (exit 7) when there is none, or when one
     ends meanwhile.
 
-    `progress` is told the share, 0..1, of the messages that are done.
+    `progress` is told the share, 0..1, of the messages that are done. It is made in so many `processes`, or in as many
+    as are worth it; the dataset is the same.
     """
     consents = trainable(archive)
     progress(0.0)
-    tally = Tally()
-    _count_untrained(archive, tally)
     with _workspace(folder) as work, uncollected():
-        cutter = prepare(archive, key, shape, consents, tally)
-        controls = Controls(archive, key, cutter.shape)
-        rows = _write_windows(cutter, consents, controls, work, progress)
-        split = _sort(rows, work, tally)
+        with crew.at_work(archive, consents, work, processes) as workers:
+            plan = _plan(workers.count(), key, shape)
+            written = workers.write(plan, progress)
+        _count_untrained(archive, written.tally)
+        split = _sort(written.rows, work, written.tally)
+        controls = Controls(archive, key, plan.shape)
+        for dialog_id, consent in consents.items():
+            if consent.scope is Scope.CHAT and dialog_id > 0:
+                controls.add(written.newest[dialog_id])
         with open_private(work / "controls.jsonl") as file:
             for sample in controls.samples():
                 file.write(sample.to_json().encode() + b"\n")
                 split["controls"] += 1
-        write_private(work / RHYTHM, json.dumps(cutter.rhythm.as_json(), indent=1) + "\n")
-        card = _card(work, consents, cutter.shape, now, tally, split)
+        write_private(work / RHYTHM, json.dumps(written.rhythm.as_json(), indent=1) + "\n")
+        card = _card(work, consents, plan.shape, now, written.tally, split)
         # A consent that ends from now on waits for the dataset to be there, and then removes it.
         with archive.transaction():
             if trainable(archive) != consents:
@@ -102,38 +109,20 @@ def _count_untrained(archive: Archive, tally: Tally) -> None:
             tally.dropped["in Saved Messages" if dialog.kind is Kind.SELF else f"in a {dialog.kind} chat"] += n
 
 
-def prepare(archive: Archive, key: bytes, shape: Shape, consents: dict[int, Consent], tally: Tally) -> Cutter:
-    """Count what must be known of all chats before one is cut. Raises UserError where the owner wrote nothing."""
-    counted = census.take(archive, consents, weights.normals, SHORTEST)
+def _plan(counted: Census, key: bytes, shape: Shape) -> Plan:
+    """What all chats are cut by. Raises UserError where the owner wrote nothing."""
     if not counted.times:
         raise UserError(
             "There is nothing to learn from: no consented chat holds a message of yours.", "Run: doppelgram pull"
         )
-    return Cutter(
-        archive=archive,
+    times = sorted(counted.times)
+    return Plan(
         key=key,
         shape=replace(shape, pauses=pauses.fit(counted.bursts, counted.gaps)),
-        held_out=held_out.divide(counted.times, counted.own),
-        common=weights.frequency(counted.replies, len(counted.times)),
-        newest=counted.times[-1],
-        rhythm=Rhythm(),
-        tally=tally,
+        held_out=held_out.divide(times, counted.own),
+        common=weights.frequency(counted.replies, len(times)),
+        newest=times[-1],
     )
-
-
-def _write_windows(
-    cutter: Cutter, consents: dict[int, Consent], controls: Controls, work: Path, progress: Callable[[float], None]
-) -> list[Row]:
-    rows: list[Row] = []
-    total = max(1, sum(cutter.archive.count(dialog_id) for dialog_id in consents))
-    with open_private(work / "unsorted") as file:
-        for dialog_id, consent in consents.items():
-            newest = Newest(consent)
-            rows += cutter.write(consent, file, newest, lambda: progress(min(1.0, cutter.tally.messages / total)))
-            if consent.scope is Scope.CHAT and dialog_id > 0:
-                controls.add(newest)
-    cutter.tally.dropped += Counter()  # forget reasons that never occurred
-    return rows
 
 
 def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
@@ -141,18 +130,22 @@ def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
     and so is the third and every later copy of one text. Returns the number of samples of each part."""
     rows.sort(key=lambda row: (row.began, row.dialog_id, row.first))
     split: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
-    with (work / "unsorted").open("rb") as lines:
+    files = {number: turns_in(work, number) for number in {row.share for row in rows}}
+    with ExitStack() as open_files:
+        turns = {number: open_files.enter_context(path.open("rb")) for number, path in files.items()}
         for name in OWN_SPLITS:
             part = [row for row in rows if row.split == name]
             with open_private(work / f"{name}.jsonl") as file:
                 for row, out in _not_again(part, rows) if name == "train" else ((row, {}) for row in part):
-                    lines.seek(row.offset)
-                    line = line_of(row.dialog_id, row.context, lines.read(row.size).decode()).encode() + b"\n"
+                    turns[row.share].seek(row.offset)
+                    said = turns[row.share].read(row.size).decode()
+                    line = line_of(row.dialog_id, row.context, said).encode() + b"\n"
                     if out:
                         line = _without(line, out, row, tally)
                     file.write(line)
                     split[name] += bool(line)
-    (work / "unsorted").unlink()
+    for path in work.glob("turns-*"):
+        path.unlink()
     return split
 
 

@@ -42,6 +42,13 @@ class Rhythm:
             self._by_chat[dialog_id].append(delay)
             self._by_hour[hour].append(delay)
 
+    def add(self, other: "Rhythm") -> None:
+        """The gaps of other chats."""
+        self._gaps.extend(other._gaps)
+        for mine, more in ((self._by_chat, other._by_chat), (self._by_hour, other._by_hour)):
+            for key, delays in more.items():
+                mine[key].extend(delays)
+
     def as_json(self) -> dict[str, Any]:
         """Counts and quantiles. `all` stands in for a chat or an hour that has none of its own."""
         every = _series()

@@ -14,3 +14,12 @@ class Tally:
     characters: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     not_learned: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Tally") -> None:
+        """What became of other messages."""
+        self.messages += other.messages
+        self.kept += other.kept
+        self.turns += other.turns
+        self.characters += other.characters
+        self.dropped.update(other.dropped)
+        self.not_learned.update(other.not_learned)

@@ -36,6 +36,8 @@ class Row:
     dialog_id: int
     first: int
     """The id of the first message that is fresh in it."""
+    share: int
+    """The number of the file."""
     offset: int
     size: int
     context: int
@@ -60,6 +62,8 @@ class Cutter:
     """When the owner last wrote, seconds since 1970."""
     rhythm: Rhythm
     tally: Tally
+    share: int = 0
+    """The number of the file that the turns go to."""
 
     def write(
         self, consent: Consent, file: BinaryIO, newest: Newest, progress: Callable[[], None] = lambda: None
@@ -76,7 +80,7 @@ class Cutter:
                 begin, fresh, end = window
                 theirs = sum(compress(told.sizes[begin:end], told.theirs[begin:end]))
                 newest.passed(topic, told.first[begin], told.last[end - 1], told.messages(begin, fresh), theirs)
-                yield _row(told, window, consent.dialog_id)
+                yield _row(told, window, consent.dialog_id, self.share)
 
     def _cut(self, told: Told) -> Iterator[Window]:
         """The windows of one topic, its messages counted."""
@@ -100,13 +104,14 @@ class Cutter:
         self.tally.dropped["after your last turn"] += told.upto[-1] - upto
 
 
-def _row(told: Told, window: Window, dialog_id: int) -> Row:
+def _row(told: Told, window: Window, dialog_id: int, share: int) -> Row:
     begin, fresh, end = window
     return Row(
         split=told.parts[fresh],
         began=told.began[fresh],
         dialog_id=dialog_id,
         first=told.first[fresh],
+        share=share,
         offset=told.begins[begin],
         size=told.begins[end] - told.begins[begin] - 1,
         context=fresh - begin,

@@ -1,0 +1,100 @@
+"""The chats that one process reads for a dataset: a share of all. Each chat is read by itself, and needs nothing of the
+others but what is counted over all."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data import census, weights
+from data.archive import Archive
+from data.census import Census
+from data.consent import Consent
+from data.controls import Newest
+from data.duplicates import SHORTEST
+from data.held_out import HeldOut
+from data.rhythm import Rhythm
+from data.samples import Shape, open_private
+from data.tally import Tally
+from data.windows import Cutter, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is counted over all chats before one of them is cut."""
+
+    key: bytes
+    shape: Shape
+    held_out: HeldOut
+    common: Mapping[str, float]
+    newest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a share has come to. The turns themselves lie in its file."""
+
+    rows: list[Row] = field(default_factory=list)
+    newest: dict[int, Newest] = field(default_factory=dict)
+    """By dialog."""
+    tally: Tally = field(default_factory=Tally)
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def add(self, other: "Written") -> None:
+        """What another share has come to."""
+        self.rows.extend(other.rows)
+        self.newest.update(other.newest)
+        self.tally.add(other.tally)
+        self.rhythm.add(other.rhythm)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Some chats. Their turns are written to the file of its number in the folder."""
+
+    archive: Archive
+    consents: dict[int, Consent]
+    folder: Path
+    number: int
+
+    def count(self) -> Census:
+        """What must be known of all chats before one is cut."""
+        return census.take(self.archive, self.consents, weights.normals, SHORTEST)
+
+    def write(self, plan: Plan, progress: Callable[[float], None]) -> Written:
+        """Write the turns; `progress` is told the share, 0..1, of the messages that are done."""
+        written = Written()
+        cutter = Cutter(
+            archive=self.archive,
+            key=plan.key,
+            shape=plan.shape,
+            held_out=plan.held_out,
+            common=plan.common,
+            newest=plan.newest,
+            rhythm=written.rhythm,
+            tally=written.tally,
+            share=self.number,
+        )
+        total = max(1, sum(map(self.archive.count, self.consents)))
+        with open_private(turns_in(self.folder, self.number)) as file:
+            for dialog_id, consent in self.consents.items():
+                newest = written.newest[dialog_id] = Newest(consent)
+                written.rows.extend(
+                    cutter.write(consent, file, newest, lambda: progress(min(1.0, written.tally.messages / total)))
+                )
+        return written
+
+
+def turns_in(folder: Path, number: int) -> Path:
+    """The file of a share."""
+    return folder / f"turns-{number}"
+
+
+def divide(sizes: Mapping[int, int], count: int) -> list[list[int]]:
+    """The keys in so many lists of about the same size in all, the largest first."""
+    lists: list[list[int]] = [[] for _ in range(count)]
+    filled = [0] * count
+    for key in sorted(sizes, key=lambda each: (-sizes[each], each)):
+        least = filled.index(min(filled))
+        lists[least].append(key)
+        filled[least] += sizes[key]
+    return lists
