@@ -9,6 +9,8 @@ import sys
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data.redact import find
 from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
@@ -45,6 +47,17 @@ def test_of_a_thousand_real_lines_at_most_three_are_taken_for_secrets() -> None:
     share = alarms_on_real_lines()
     sys.stdout.write(f"{100 * share:.2f} % of {LINES} real lines" + "\n")
     assert share <= MOST_ALARMS
+
+
+PIECES = st.sampled_from([*"aewxS \n,.1", *seeds._ASCII_TRIGGERS, "slow", "Words", *sorted(seeds._all())[:9000:900]])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES, max_size=3).map("".join))
+def test_a_line_of_ascii_is_looked_through_as_one_with_other_letters(line: str, word: str) -> None:
+    text = f"{line} {word}"
+    assert seeds._triggered(text) == bool(seeds._TRIGGER.search(text))
+    assert list(seeds.spans(text)) == list(seeds.spans(f"{text} \u2026"))
 
 
 def test_what_a_line_is_dismissed_by_hides_no_secret() -> None:

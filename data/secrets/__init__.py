@@ -31,8 +31,11 @@ class Secret:
 
 def find(text: str) -> list[Secret]:
     """All secrets in a text, left to right, not overlapping; the earlier rule wins. Pure."""
+    words = text.split()
+    if len(words) < seeds.LEAST and _dull.issuperset(words):  # as most are
+        return []
     found: list[Secret] = []
-    for kind, spans in _rules(text, text.split()):
+    for kind, spans in _rules(text, words):
         for start, end in spans(text):
             if all(end <= other.start or start >= other.end for other in found):
                 found.append(Secret(kind, start, end))

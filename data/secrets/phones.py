@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import phonenumbers
 
@@ -71,6 +72,7 @@ def _ordinary(text: str, start: int, end: int, number: str) -> bool:
     return bool(_THOUSANDS.fullmatch(number)) and number.endswith("000")
 
 
+@lru_cache(maxsize=1000)  # the library takes its time, and people write the same number again
 def _valid(number: str, bare: str) -> bool:
     if number[0] in "+＋" or bare.startswith("00"):
         return _is_valid("+" + bare.removeprefix("00"), None)

@@ -26,18 +26,46 @@ _TRIGGER = re.compile(
     r"(?i)seed|mnemonic|recovery|backup|phrase|wallet|ledger|trezor|metamask|monero|electrum|сид|фраз|мнемон|кошел"
     r"|слов|гаманц|w(?:ö|oe)rter|frase|semilla|palabras|mots|parole|palavras|kelime|słów|słow|slov|woorden"
 )
+_ASCII_TRIGGERS = [
+    "seed",
+    "mnemonic",
+    "recovery",
+    "backup",
+    "phrase",
+    "wallet",
+    "ledger",
+    "trezor",
+    "metamask",
+    "monero",
+    "electrum",
+    "woerter",
+    "frase",
+    "semilla",
+    "palabras",
+    "mots",
+    "parole",
+    "palavras",
+    "kelime",
+    "slov",
+    "woorden",
+]
+"""All that the pattern can find where there is nothing but ASCII, which most of this talk is."""
 _PLAIN = re.compile(r"[a-z]{3,12}")
 _SAID = frozenset(words("talk"))
+_IN_A_ROW = 4
 _CHANCE = 2
 """Common words that a phrase holds by chance; talk holds more."""
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Phrases in any script, numbered, in lines, between commas or dashes."""
-    yield from (match.span() for match in _HAN.finditer(text) if _all_han(match[0]))
-    sample = [_plain(word) for word in _WORD.findall(text)[2::3]]
-    known = _four_in_a_row(word in _all() for word in sample)
-    loose = _four_in_a_row(len(word) > 2 and word not in _SAID for word in sample) and bool(_TRIGGER.search(text))
+    if text.isascii():  # as most of it is: a call per word takes longer than all words at once
+        sample = _WORD.findall(text.lower())[2::3]
+    else:
+        yield from (match.span() for match in _HAN.finditer(text) if _all_han(match[0]))
+        sample = [_plain(word) for word in _WORD.findall(text)[2::3]]
+    known = sum(map(_all().__contains__, sample)) >= _IN_A_ROW and _in_a_row(word in _all() for word in sample)
+    loose = _triggered(text) and _in_a_row(len(word) > 2 and word not in _SAID for word in sample)
     if not known and not loose:
         return
     places = [match.span() for match in _WORD.finditer(text)]
@@ -49,12 +77,18 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         yield from _runs(text, places, [bool(_PLAIN.fullmatch(word)) and word not in _SAID for word in plain])
 
 
-def _four_in_a_row(hits: Iterable[bool]) -> bool:
+def _triggered(text: str) -> bool:
+    if text.isascii():
+        return any(map(text.lower().__contains__, _ASCII_TRIGGERS))
+    return bool(_TRIGGER.search(text))
+
+
+def _in_a_row(hits: Iterable[bool]) -> bool:
     """Whether a phrase can be there at all: twelve words in a row hold four of every third word."""
     row = 0
     for hit in hits:
         row = row + 1 if hit else 0
-        if row == 4:
+        if row == _IN_A_ROW:
             return True
     return False
 
