@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 STRICT ?=
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 .PHONY: install demo test check format clean

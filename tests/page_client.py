@@ -41,7 +41,7 @@ class Client:
         """One request. A header of None is left out; names are written with underscores."""
         own = {name.replace("_", "-"): value for name, value in headers.items()}
         sent = {name: value for name, value in (self.headers | own).items() if value is not None}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as connection:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}

@@ -1,5 +1,6 @@
 """A text is spelled word by word only where that is the same, and then it is the same."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,10 +30,15 @@ def bpe(*merges: tuple[str, str], normalizer: Any = None, **pre: Any) -> Spellin
     return Spelling(PreTrainedTokenizerFast(tokenizer_object=backend), frozenset())
 
 
+@cache
+def _small_models() -> Spelling:
+    return Encoder(models.tokenizer()).spelling
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(TEXT | SPACE, max_size=8).map("".join), max_size=8))
 def test_word_by_word_a_text_is_spelled_as_a_whole(texts: list[str]) -> None:
-    spelling = Encoder(models.tokenizer()).spelling
+    spelling = _small_models()
     assert spelling.apart
     assert Words(spelling).ids(texts) == dict(zip(texts, spelling.ids(texts), strict=True))
 
