@@ -77,8 +77,9 @@ class Inbox:
         """The messages (dialog, id) that wait for a reply, or nothing of whose reply has been sent yet."""
         states = ", ".join(f"'{state}'" for state in (*OPEN, *NOT_BEGUN))
         rows = self.live.db.execute(
-            "SELECT inbox.dialog_id, message_id FROM inbox LEFT JOIN suggestions ON suggestions.id = suggestion_id"
-            f" WHERE inbox.outcome IS NULL OR suggestions.state IN ({states})"
+            "SELECT dialog_id, message_id FROM inbox WHERE outcome IS NULL"
+            " UNION SELECT inbox.dialog_id, message_id FROM suggestions JOIN inbox ON suggestion_id = suggestions.id"
+            f" WHERE suggestions.state IN ({states})"
         )
         return [(row[0], row[1]) for row in rows]
 

@@ -76,6 +76,16 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE policy ADD COLUMN before TEXT;
         """,
     ),
+    (
+        "a look reads only what is open",
+        """
+        CREATE INDEX inbox_open ON inbox (dialog_id, topic_id) WHERE outcome IS NULL;
+        CREATE INDEX suggestions_in_box ON suggestions (state) WHERE surface = 'draft';
+        CREATE INDEX outbox_by_message ON outbox (dialog_id, message_id);
+        CREATE INDEX inbox_by_suggestion ON inbox (suggestion_id);
+        CREATE INDEX outbox_by_time ON outbox (attempted_at)
+        """,
+    ),
 )
 
 
