@@ -56,6 +56,7 @@ class Live:
     _caught_up: set[int] = field(default_factory=set)
     _unreadable: Setbacks = field(default_factory=Setbacks)
     _reconnections: int = 0
+    _ready: bool = False
     _compared: float = 0.0
     _fatal: asyncio.Future[None] = field(init=False)
 
@@ -202,7 +203,7 @@ class Live:
         return self.twin.inbox.next_quiet(self.twin.now())
 
     async def _deliver(self) -> float | None:
-        await self.twin.tidy()
+        await self.twin.tidy(self._up_to_date)
         while (wait := await self.twin.outbox.step(self._up_to_date)) == 0.0:
             pass
         return wait
@@ -253,11 +254,18 @@ class Live:
                 last, self._reconnections, self._compared = clock(), reconnections, offset
             dialogs = self.twin.listening.dialogs()
             for dialog in dialogs:
-                unread = dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None
-                if unread and not self._unreadable.waits(dialog.id, self.twin.now()):
+                if self._still_unread(dialog):
                     await self._reconcile(dialog)
             self._watched &= {dialog.id for dialog in dialogs}
+            if not self._ready and not any(self._still_unread(dialog) for dialog in dialogs):
+                self._ready = True
+                self.twin.emit("ready")
             await asyncio.sleep(self.look)
+
+    def _still_unread(self, dialog: Dialog) -> bool:
+        """Whether it is to be read now."""
+        unread = dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None
+        return unread and not self._unreadable.waits(dialog.id, self.twin.now())
 
     @property
     def _jumped(self) -> bool:

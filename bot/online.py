@@ -20,7 +20,7 @@ from data.errors import UserError
 from data.telegram import Client, readable_errors
 
 ANSWER_WITHIN = 5.0
-"""Seconds in which a running client has to begin; one that is loading its model does not."""
+"""Seconds in which a running client has to begin."""
 LOOK = 0.05
 """Seconds between two looks at the row."""
 Work = Callable[[Desk, Client, Mapping[str, Any], Shown], Awaitable[dict[str, Any]]]

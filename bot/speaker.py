@@ -1,35 +1,38 @@
 """Who speaks: base model, adapter, confidence and guard, put together from the settings.
 
-One place, so that `try`, `run` and the demo answer alike. Loading takes seconds and memory; everything above this
-module works without torch.
+One place, so that `try`, `run` and the demo answer alike. Loading takes seconds and memory, and torch comes with it;
+everything above this module works without, and so does `run` until its model wakes.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bot import agreement, chosen, show
 from bot.desk import Desk
 from bot.guard import Guard
-from bot.respond import Candidate, Responder
+from bot.respond import Candidate, Confidence, Generator, Responder
 from bot.settings import ModelSettings
+from bot.waking import Waking
 from data.archive import Archive
 from data.pauses import FIXED
 from data.samples import Shape
 from data.transcript import Transcript
 from training import adapter as adapters
-from training import confidence, model, tokenizer
+from training import model, tokenizer
 from training.adapter import Adapter
-from training.confidence import Confidence
-from training.generate import Generator
 from training.model import LanguageModel, Quantization
 from training.server import Server
+
+if TYPE_CHECKING:
+    from training import confidence, generate
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
     """`respond.Generator` over the model: the same replies, with the settings' limits."""
 
-    generator: Generator
+    generator: "generate.Generator"
     settings: ModelSettings
 
     def reply(
@@ -67,29 +70,55 @@ def load_model(
 
 
 def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:
-    """Everything that `run` and `try` answer with, and the adapter, None for the untuned base.
+    """Everything that `try` answers with, and the adapter, None for the untuned base.
 
     A named adapter that is missing or stale is told of, and not used. Raises UserError where the model cannot be had.
     """
+    adapter = _speaking(desk)
+    return _together(desk, archive, adapter, *_load(desk, adapter)), adapter
+
+
+def waking(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None, Waking]:
+    """The same for `run`, at once: the model comes later, when its `begin` is called."""
+    adapter = _speaking(desk)
+    asleep = Waking(lambda: _load(desk, adapter))
+    return _together(desk, archive, adapter, asleep, asleep.confidence), adapter, asleep
+
+
+def _speaking(desk: Desk) -> Adapter | None:
     adapter, why_not = chosen.speaking(desk)
     if why_not:
         show.say(f"{why_not} Until then the untuned base speaks, and where the mode is auto it asks.", "yellow")
-    generator, quantization = _remote(desk, adapter) or _local(desk, adapter)
-    table = confidence.load(adapter.folder) if adapter else None
-    speaks = Responder(
+    return adapter
+
+
+def _together(
+    desk: Desk, archive: Archive, adapter: Adapter | None, generator: Generator, sure: Confidence
+) -> Responder:
+    return Responder(
         archive=archive,
         generator=generator,
-        confidence=_by(table if table and table.quantization == quantization else None),
+        confidence=sure,
         guard=Guard(),
         shape=shape(desk, adapter),
         key=desk.home.key(),
         candidates=desk.settings.model.candidates,
     )
-    return speaks, adapter
+
+
+def _load(desk: Desk, adapter: Adapter | None) -> tuple[Generator, Confidence]:
+    """The model, and how sure it may be."""
+    from training import confidence
+
+    generator, quantization = _remote(desk, adapter) or _local(desk, adapter)
+    table = confidence.load(adapter.folder) if adapter else None
+    return generator, _by(table if table and table.quantization == quantization else None)
 
 
 def _local(desk: Desk, adapter: Adapter | None) -> tuple[Voice | Server, str]:
     """The model in this process, and what its weights are rounded to."""
+    from training.generate import Generator
+
     loaded, wanted = load_model(desk, adapter), desk.settings.model
     return Voice(Generator(loaded, memory_bytes=wanted.memory_mib << 20), wanted), loaded.identity.quantization
 
@@ -122,7 +151,7 @@ def shape(desk: Desk, adapter: Adapter | None) -> Shape:
     return Shape(wanted.window, desk.zone, wanted.zone, adapter.card.pauses if adapter else FIXED)
 
 
-def _by(table: Confidence | None) -> Callable[[Candidate, Sequence[Candidate]], float | None]:
+def _by(table: "confidence.Confidence | None") -> Confidence:
     """A table's answer for one candidate among its siblings; without a table nobody is ever sure."""
 
     def of(candidate: Candidate, siblings: Sequence[Candidate]) -> float | None:

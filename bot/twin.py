@@ -29,7 +29,7 @@ from data.archive import Archive
 from data.errors import UserError
 
 UNPLACED = timedelta(seconds=30)
-"""A suggestion that is still pending after this long was orphaned by a crash."""
+"""A suggestion of this process that is still pending after this long met a failure on its way to the owner."""
 
 
 class Drafts(Protocol):
@@ -68,6 +68,11 @@ class Twin:
     setbacks: Setbacks = field(default_factory=Setbacks, init=False)
     _placing: int | None = field(default=None, init=False)
     _looping: set[int] = field(default_factory=set, init=False)
+    _orphans: set[int] = field(init=False)
+    """Suggestions that a process before this one wrote and did not live to show."""
+
+    def __post_init__(self) -> None:
+        self._orphans = {suggestion.id for suggestion in self.suggestions.in_state(State.PENDING)}
 
     async def step(self) -> bool:
         """One look at the inbox: answer what is quiet; whether there was anything."""
@@ -80,9 +85,10 @@ class Twin:
                 answered = True
         return answered
 
-    async def tidy(self) -> None:
+    async def tidy(self, up_to_date: Callable[[int], bool] = lambda _: True) -> None:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so
-        that an approval never waits for a reply that is being written elsewhere."""
+        that an approval never waits for a reply that is being written elsewhere. What a crash left is shown once its
+        chat is `up_to_date`: by then it is known whether the owner has answered."""
         now = self.now()
         self._expire(now)  # paused or not: what is stale ends and its words are taken back; none are said
         for suggestion in self.suggestions.stale_drafts():
@@ -90,7 +96,9 @@ class Twin:
         if self.control.paused(now):
             return
         for suggestion in self.suggestions.in_state(State.PENDING):
-            if now - suggestion.created_at > UNPLACED and suggestion.id != self._placing:
+            waited = now - suggestion.created_at > UNPLACED and suggestion.id != self._placing
+            if waited or (suggestion.id in self._orphans and up_to_date(suggestion.dialog_id)):
+                self._orphans.discard(suggestion.id)  # should showing it fail, it waits like any other
                 await self._show(suggestion)
         for suggestion in self.suggestions.in_state(State.APPROVED, State.EDITED):
             self.outbox.plan(suggestion)

@@ -1,7 +1,6 @@
 """A suggestion in the input box: placed only when nobody can be typing, and gone when it is stale."""
 
 import threading
-from datetime import datetime
 
 from bot.control import Control
 from bot.inbox import Inbox
@@ -9,7 +8,6 @@ from bot.policy import Mode
 from bot.review import Review
 from bot.silence import silence
 from bot.suggestion import State, Suggestions
-from bot.twin import UNPLACED
 from sandbox.faults import Hold
 from tests.fakes import HandClock, RecordedGenerator
 from tests.household import NO_WAIT, Household, now, person, settle, until
@@ -113,13 +111,9 @@ async def killed_while_placing(house: Household, hold: Hold) -> None:
         assert (suggestion.state, suggestion.surface) == (State.PENDING, "draft"), "committed before the box is touched"
 
 
-def later() -> datetime:
-    return now() + 2 * UNPLACED
-
-
 async def test_a_draft_whose_placing_was_interrupted_is_known_as_ours_and_not_placed_twice(house: Household) -> None:
     await killed_while_placing(house, house.sandbox.faults.hold_answer("SaveDraft"))
-    async with house.running(now=later):
+    async with house.running():
         await house.heard("offered", surface="draft")
         with house.archive() as archive, house.live() as live:
             assert Review(archive, Suggestions(live), Inbox(live, NO_WAIT), now).waiting() == [], "in the box alone"
@@ -133,7 +127,7 @@ async def test_a_draft_that_was_never_placed_because_of_a_crash_is_placed_at_the
     await killed_while_placing(house, house.sandbox.faults.hold("SaveDraft"))
     drafts = house.sandbox.town.boxes[house.owner_id].drafts
     assert person(house).id not in drafts
-    async with house.running(now=later):
+    async with house.running():
         await house.heard("offered", surface="draft")
     assert drafts[person(house).id].text == "sounds good"
 
@@ -141,6 +135,6 @@ async def test_a_draft_that_was_never_placed_because_of_a_crash_is_placed_at_the
 async def test_a_draft_the_owner_began_meanwhile_sends_an_interrupted_one_to_review(house: Household) -> None:
     await killed_while_placing(house, house.sandbox.faults.hold("SaveDraft"))
     await house.sandbox.draft(house.owner_id, person(house).id, "half a thou")
-    async with house.running(now=later):
+    async with house.running():
         await house.heard("offered", surface="review")
     assert house.sandbox.town.boxes[house.owner_id].drafts[person(house).id].text == "half a thou"

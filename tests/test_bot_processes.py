@@ -13,16 +13,18 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.bubbles import typing_time
+from bot.control import Control
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestions
 from tests import training_models as models
-from tests.terminal import PATIENCE, ROOT, Ended, Terminal, ended, until
+from tests.terminal import PATIENCE, ROOT, Ended, Terminal, ended, suggest, until
 from training import base
 
 Process = asyncio.subprocess.Process
@@ -233,6 +235,10 @@ async def test_the_real_model_answers_only_when_its_owner_approves(awake: tuple[
         await client.until("watching")
         assert manager.heard() == ["WATCHDOG=1", "READY=1"]
         event = await suggested(server, client)
+        names = [each["event"] for each in client.heard]
+        assert (
+            names.index("watching") < names.index("ready") < names.index("model_loaded") < names.index(event["event"])
+        )
         row = await waiting(shell)
         assert (row["id"], row["chat"], row["mode"], row["adapter"]) == (event["suggestion"], "Bruno Okafor", "ask", "")
         assert row["texts"]
@@ -273,8 +279,51 @@ async def test_killed_after_an_approval_the_real_model_sends_it_once(awake: tupl
             way = typing_time(row["texts"][0], 0.5) + 1
             await asyncio.sleep(way * chance.uniform(third, third + 1) / 3)
     async with running(shell, "run", "--json") as client:
-        await client.until("watching")
+        await client.until("ready")
         await check_deliveries(shell, server, approved)
+        client.process.send_signal(signal.SIGINT)  # in the middle of its loading, if that takes longer
+        assert await client.process.wait() == 130
+
+
+async def test_before_and_without_its_model_a_client_settles_obeys_and_then_says_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    async with serving() as server:
+        shell = Terminal(tmp_path, settings=server.settings() | {"DOPPELGRAM_MODEL__BASE": str(tmp_path / "nothing")})
+        (await log_in(shell, server)).ok()
+        bruno = next(chat["id"] for chat in server.hello["contacts"] if chat["name"] == "Bruno Okafor")
+        (await shell("consent", "grant", str(bruno), "--scope", "chat")).ok()
+        asked = (await server("say Bruno will you be there?"))["id"]
+        (await shell("pull", str(bruno))).ok()
+        (await shell("chats", "set", str(bruno), "--mode", "ask")).ok()
+        suggest(shell.home, bruno, "see you there", State.APPROVED)
+        with closing(LiveDb(shell.home / "live.db")) as live:
+            live.db.execute("UPDATE suggestions SET upto_id = ?, created_at = unixepoch()", (asked,))
+        async with running(shell, "run", "--json") as client:
+            await client.until("sent")
+            trouble = await client.until("trouble")
+            assert trouble["because"].startswith("There are no safetensors weights in")
+            assert "ready" in [each["event"] for each in client.heard], "it is loaded after all that"
+            await server(f"own {server.hello['owner']['id']} .twin pause")
+            with closing(LiveDb(shell.home / "live.db")) as live:
+                await until(lambda: Control(live).paused(datetime.now(UTC)))
+                (await shell("resume")).ok()
+                await server("say Bruno shall we have lunch?")
+                told = await noticed(server, "No reply could be written")
+                assert trouble["because"] in told
+                assert live.db.execute("SELECT outcome FROM inbox").fetchall()[-1][0] is None, "it waits for a model"
+            client.process.send_signal(signal.SIGINT)
+            assert await client.process.wait() == 130
+        assert [row["text"] for row in await server.delivered()] == ["see you there"]
+
+
+async def noticed(server: Server, words: str) -> str:
+    """What the twin tells its owner with these words in it."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for row in await server("log"):
+                if row["peer_id"] == server.hello["owner"]["id"] and words in row["text"]:
+                    return str(row["text"])
+            await asyncio.sleep(0.2)
 
 
 async def check_deliveries(shell: Terminal, server: Server, approved: list[list[str]]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.desk import Desk
+    from bot.echoes import Emit
     from bot.respond import Proposal, Responder
+    from bot.waking import Waking
     from bot.writing import Writing
     from data.message import Dialog
     from training.adapter import Adapter
@@ -126,8 +129,7 @@ def run(
             from bot import speaker
             from bot.writing import Writing
 
-            show.say("Loading the model ...")
-            responder, adapter = speaker.responder(desk, desk.archive)
+            responder, adapter, model = speaker.waking(desk, desk.archive)
             name = adapter.card.name if adapter else "the untuned base"
             show.say(f"Running with {name}. Ctrl-C stops it; from elsewhere, this silences it: doppelgram pause")
             writing = Writing()
@@ -139,7 +141,7 @@ def run(
 
                     lent = Lent(responder, adapter.card.name if adapter else None, writing)
                     tell(opened.enter_context(serving(desk.settings, desk.home, lent)), as_json)
-                asyncio.run(_run(desk, responder, adapter, writing, as_json))
+                asyncio.run(_run(desk, responder, adapter, writing, model, as_json))
 
 
 async def _look_in(desk: "Desk") -> None:
@@ -164,7 +166,12 @@ def _warn_of_silence(desk: "Desk") -> None:
 
 
 async def _run(
-    desk: "Desk", responder: "Responder", adapter: "Adapter | None", writing: "Writing", as_json: bool
+    desk: "Desk",
+    responder: "Responder",
+    adapter: "Adapter | None",
+    writing: "Writing",
+    model: "Waking",
+    as_json: bool,
 ) -> None:
     from bot import account
     from bot.control import Control
@@ -177,6 +184,8 @@ async def _run(
     def emit(event: str, **fields: Any) -> None:
         if event == "started":
             watchdog.tell("READY=1")
+        if event == "ready":
+            model.begin()
         if as_json:
             show.data({"event": event, **fields})
         else:
@@ -194,6 +203,7 @@ async def _run(
         emit("paused")
 
     loop = asyncio.get_running_loop()
+    model.told = lambda failed: _woken(loop, emit, failed)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     loop.add_signal_handler(signal.SIGUSR1, on_pause)
@@ -202,6 +212,16 @@ async def _run(
         await live(desk.home, desk.settings, login, responder, adapter, emit, stop, writing=writing)
     if signal.SIGINT in received:
         raise KeyboardInterrupt
+
+
+def _woken(loop: asyncio.AbstractEventLoop, emit: "Emit", failed: Exception | None) -> None:
+    """From the model's thread: tell how its loading ended, if there is still anybody to tell."""
+    from functools import partial
+
+    why = {"because": f"{failed} {failed.hint}"} if isinstance(failed, UserError) else {}
+    told = partial(emit, "trouble", error=type(failed).__name__, **why) if failed else partial(emit, "model_loaded")
+    with suppress(RuntimeError):  # the loop is closed
+        loop.call_soon_threadsafe(told)
 
 
 def pause(as_json: Json = False) -> None:
