@@ -1,10 +1,13 @@
 """`bench.live` in small: the same checks, and that they can say no."""
 
+import json
 from pathlib import Path
 from typing import Any
 
-from bench.live import day, kills, limits, machine, overhead, owner, pauses, routing
-from bench.live.__main__ import BROKEN, summed
+import pytest
+
+from bench.live import day, kills, leaks, limits, machine, overhead, owner, pauses, planted, routing, steady
+from bench.live.__main__ import BROKEN, kept, part, summed
 from bench.live.house import UNCAPPED, house, mould
 from bench.live.share import played, quantile
 from bench.live.street import FIRST
@@ -66,7 +69,39 @@ def test_kills_at_named_points_and_at_random_lose_and_double_nothing() -> None:
     assert found["damage"] is None
 
 
+def test_no_planted_credential_and_no_text_of_a_chat_is_printed_at_debug_level_or_by_a_bug() -> None:
+    few = ["login", "run", "review"]
+    found = unbroken(played(lambda m, f: leaks.check(m, f, 1, few), hasty=False), "credentials_leaked", "texts_in_logs")
+    assert found["leaks"] == []
+    assert found["forced_tracebacks"] > 0
+
+
+@pytest.mark.long
+def test_an_event_loop_is_measured_while_a_real_model_writes() -> None:
+    found = played(lambda m, f: steady.check(m, f, 2), hasty=False)
+    assert found["generated_turns"] == 2
+
+
+def test_a_long_run_may_be_had_in_pieces(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    rows = [("machine", {"runs": 1500, "steps": 9}), ("machine", {"runs": 500, "steps": 1}), ("routing", {"turns": 7})]
+    lines = [json.dumps({"check": name, "long": True, "found": found}) for name, found in rows]
+    file.write_text("\n".join(lines) + "\n")
+    found = part(("machine", "routing"), True, file)
+    assert found == kept(file, True) == {"machine": {"runs": 2000, "steps": 10}, "routing": {"turns": 7}}
+    assert kept(file, False) == {}
+
+
 # --- the judges can say no
+
+
+def test_a_secret_that_is_printed_is_found_where_it_must_not_be() -> None:
+    search = leaks.Search({"token": planted.TOKEN, "message 0": planted.WRITTEN[0]})
+    search.through("review", f"they: {planted.messages()[0]}", "")
+    assert (search.leaked, search.texts) == (set(), 0), "the owner is shown what people write"
+    search.through("run", "", f"cannot be read: {planted.messages()[0]}")
+    search.through("doctor", planted.TOKEN, "")
+    assert (search.leaked, search.texts) == ({"message 0 in run", "token in doctor"}, 1)
 
 
 async def test_what_arrives_in_a_pause_twice_or_elsewhere_is_noticed(tmp_path: Path) -> None:
