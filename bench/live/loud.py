@@ -34,9 +34,14 @@ class Counter:
                 raise Bug(BUG)
 
 
+def _end(counter: Counter) -> None:
+    sys.setprofile(None)
+    print(CALLS, counter.calls, file=sys.stderr)
+
+
 if __name__ == "__main__":
     counter = Counter(int(sys.argv.pop(1)))
     logging.basicConfig(level=logging.DEBUG)
-    atexit.register(lambda: print(CALLS, counter.calls, file=sys.stderr))
+    atexit.register(_end, counter)
     sys.setprofile(counter)
     main()
