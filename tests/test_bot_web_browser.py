@@ -1,18 +1,25 @@
 """The inbox in a real browser, at the size of a phone and of a desk: every decision, by hand and by key, without a
 complaint of the browser's and without a request to anybody else."""
 
+import asyncio
 import statistics
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from bot.policy import Mode
 from bot.suggestion import State
 from bot.web.server import Page, serving
+from sandbox.server import Sandbox
+from sandbox.small import small_town
 from sandbox.stage import FIRST_CONTACT as JUNO
-from tests.chromium import CHROMIUM, INSTALL, SIZES, Look, browser
+from tests.chromium import CHROMIUM, INSTALL, PHONE, SIZES, Look, browser, window
+from tests.household import household, person
 from tests.paper_house import PaperHouse, paper_house, recorded
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reason=INSTALL)]
@@ -164,3 +171,30 @@ def test_of_a_thousand_waiting_fifty_are_in_the_page(house: PaperHouse, look: Lo
         house.offer(JUNO, "one more", "yes")
         seen.page.wait_for_timeout(300)
         assert seen.page.locator("#cards > article").count() <= 50
+
+
+def test_who_opens_the_link_and_presses_the_first_button_has_sent_the_first_reply(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    """As in the demo: a running client, its page, a message that has just come. Nothing is read before."""
+    links: Queue[str] = Queue()
+
+    async def evening() -> list[str]:
+        async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path) as there:
+            anna = person(there)
+            there.allow(anna.id, Mode.ASK)
+            there.settings.web.port = 0
+            with serving(there.settings, there.home) as page:
+                async with there.running():
+                    await sandbox.say(anna.id, there.owner_id, "lunch was great")
+                    await there.heard("offered")
+                    links.put(page.link)
+                    await there.heard("sent")
+            return there.delivered()
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(lambda: asyncio.run(evening()))
+        with window(chromium, links.get(timeout=60), PHONE) as seen:
+            seen.page.locator("main button:visible").first.click()
+            expect(seen.page.locator(".line")).to_contain_text("on this page")
+            assert sent.result(60) == ["sounds good"]

@@ -2,6 +2,7 @@
 told."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Barrier, Thread
@@ -176,6 +177,7 @@ def test_a_thousand_waiting_are_fifty_rows_and_less_than_100_kb(house: PaperHous
     house.offer_many(JUNO, 1000)
     answer = client.get("/")
     assert len(shown(answer.text)) == 50
+    sys.stdout.write(f"first page of 1,000 waiting: {len(answer.body):,} bytes\n")
     assert len(answer.body) < 100_000
     assert "952 more wait" in answer.text
     query = "&".join(f"shown={each}" for each in shown(answer.text))
