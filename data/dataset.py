@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from itertools import compress, islice
+from itertools import compress
+from operator import not_
 from pathlib import Path
 
-from data import crew, held_out, pauses, weights
+from data import crew, duplicates, held_out, pauses, weights
 from data.archive import Archive
 from data.census import Census
 from data.consent import Consent, Ledger
 from data.controls import Controls
-from data.duplicates import Duplicates
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.rhythm import RHYTHM
@@ -34,8 +34,6 @@ from data.windows import Row
 
 UNFINISHED = "unfinished"
 """The folder inside the dataset's in which a new one grows."""
-_AT_ONCE = 100
-"""Windows whose texts are looked at together."""
 DUPLICATE = "said before"
 IN_TEST = "said in the held-out part"
 
@@ -149,19 +147,17 @@ def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
     return split
 
 
-def _not_again(train: Iterable[Row], rows: Iterable[Row]) -> Iterator[tuple[Row, dict[int, str]]]:
+def _not_again(train: list[Row], rows: Iterable[Row]) -> Iterator[tuple[Row, dict[int, str]]]:
     """Each window of training with its turns that may not be learned, and the reason."""
     tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
-    seen = Duplicates()
-    rest = iter(train)
-    while some := list(islice(rest, _AT_ONCE)):
-        out: list[dict[int, str]] = [{turn: IN_TEST for turn, text in row.long if text in tested} for row in some]
-        told = [(each, turn, text) for each, row in zip(out, some, strict=True) for turn, text in row.long
-                if text not in tested]  # fmt: skip
-        again = seen.again([text for *_, text in told])
-        for each, turn, _ in compress(told, again):
-            each.setdefault(turn, DUPLICATE)
-        yield from zip(some, out, strict=True)
+    out: list[dict[int, str]] = [{turn: IN_TEST for turn, text in row.long if text in tested} for row in train]
+    told = [(each, turn, text) for each, row in zip(out, train, strict=True) for turn, text in row.long
+            if text not in tested]  # fmt: skip
+    alone = duplicates.lone([text for *_, text in told])
+    told = list(compress(told, map(not_, alone)))
+    for each, turn, _ in compress(told, duplicates.Duplicates().again([text for *_, text in told])):
+        each.setdefault(turn, DUPLICATE)
+    yield from zip(train, out, strict=True)
 
 
 def _without(line: bytes, out: dict[int, str], row: Row, tally: Tally) -> bytes:

@@ -5,7 +5,7 @@ MinHash, Broder 1997): two texts that share 80 % of their shingles share such a 
 hardly ever. Who meets in a file is compared exactly, so nothing is taken for a copy that is none.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +18,8 @@ ALIKE = 0.8
 """Jaccard similarity of shingles."""
 _SHINGLE, _LEAST = 5, 4
 _BETWEEN = "\0" * (_SHINGLE - 1)
+_AT_ONCE = 2000
+"""Texts that are hashed together."""
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _FACTOR, _MIXER = np.uint64(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
 """Odd numbers without a pattern in their bits (Knuth's multiplicative hashing)."""
@@ -33,10 +35,12 @@ class Duplicates:
 
     def again(self, texts: Sequence[str]) -> list[bool]:
         """Whether each of these texts (normal form, long enough) was seen `KEEP` times before, and count it."""
-        if not texts:
-            return []
-        files, sizes = _files(texts)
-        return [self._again(*each) for each in zip(texts, files.tolist(), sizes.tolist(), strict=True)]
+        again = list[bool]()
+        for start in range(0, len(texts), _AT_ONCE):
+            some = texts[start : start + _AT_ONCE]
+            files, sizes = _files(some)
+            again += [self._again(*each) for each in zip(some, files.tolist(), sizes.tolist(), strict=True)]
+        return again
 
     def _again(self, text: str, files: list[int], size: int) -> bool:
         first = text if text in self._exact else self._alike(text, files, size)
@@ -56,6 +60,19 @@ class Duplicates:
         for file in filter(None, files):
             self._filed.setdefault(file, filed)
         return text
+
+
+def lone(texts: Sequence[str]) -> list[bool]:
+    """Whether a text shares no file with another of these, and so is nobody's copy: `Duplicates` need not see it. Most
+    are so, and this looks at all of them at once."""
+    files = [_files(texts[start : start + _AT_ONCE])[0] for start in range(0, len(texts), _AT_ONCE)]
+    if not files:
+        return []
+    filed = np.concatenate(files)
+    _, which, counts = np.unique(filed, return_inverse=True, return_counts=True)
+    alone = ((counts[which.reshape(filed.shape)] == 1) | (filed == 0)).all(axis=1)
+    said = Counter(texts)
+    return [bool(one) and said[text] == 1 for text, one in zip(texts, alone.tolist(), strict=True)]
 
 
 def _files(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:

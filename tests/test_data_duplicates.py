@@ -6,7 +6,7 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.duplicates import ALIKE, KEEP, Duplicates, _jaccard, _shingles
+from data.duplicates import ALIKE, KEEP, Duplicates, _jaccard, _shingles, lone
 
 
 def sentence(chance: random.Random, words: int = 14) -> str:
@@ -45,3 +45,15 @@ def test_what_is_called_a_copy_has_two_alike_before_it(texts: list[str]) -> None
         alike = [other for other in texts[:index] if _jaccard(_shingles(text), _shingles(other)) > 0.5]
         assert not together[index] or len(alike) >= KEEP
         assert together[index] or texts[:index].count(text) < KEEP
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(st.lists(st.text("abcd \U0001f600", min_size=1, max_size=40), max_size=30), st.integers(0, 5))
+def test_who_is_alone_is_no_copy_and_makes_none_of_another(texts: list[str], copies: int) -> None:
+    chance = random.Random(7)
+    texts = [*texts, *(sentence(chance) for _ in range(20)), *texts[:copies], *[sentence(random.Random(8))] * copies]
+    alone = lone(texts)
+    assert sum(alone) >= 20
+    others = [text for text, one in zip(texts, alone, strict=True) if not one]
+    again = iter(Duplicates().again(others))
+    assert Duplicates().again(texts) == [False if one else next(again) for one in alone]
