@@ -89,7 +89,8 @@ def _look_closer(
             dropped["empty"] += 1
             continue
         last = next((columns.ids[each] for each in range(place - 1, -1, -1) if columns.said[each]), before)
-        (message,) = consent.allows([transcript.quoted(message, last, answered.get)])
+        (kept,) = consent.allows([message])
+        message = transcript.quoted(message, last, answered.get) if kept is message else kept  # a mark quotes nothing
         columns.said[place] = message.said
         columns.who[place] = target.against(message) or "" if message.mine else message.sender_id
         if message.quote and not message.mine:

@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
 from typing import BinaryIO
 
 
@@ -40,14 +41,9 @@ class Told:
 
     def write(self, lines: Sequence[str]) -> None:
         """Write the next turns."""
-        text = ",".join([*lines, ""])
-        written = text.encode()
-        sizes = map(len, lines) if len(written) == len(text) else (len(line.encode()) for line in lines)
-        at = self.begins[-1]
-        for size in sizes:
-            at += size + 1
-            self.begins.append(at)
-        self.file.write(written)
+        sizes = [len(line) + 1 if line.isascii() else len(line.encode()) + 1 for line in lines]
+        self.begins.extend(islice(accumulate(sizes, initial=self.begins[-1]), 1, None))
+        self.file.write(",".join([*lines, ""]).encode())
 
     def messages(self, begin: int, end: int) -> int:
         """How many these turns are made of."""

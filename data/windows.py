@@ -182,11 +182,13 @@ class _Teller:
         return parts
 
     def _note_rhythm(self, shown: Columns, bounds: list[int], who: list[Who], hours: list[int]) -> None:
-        at, answers = shown.at, [self._theirs, *(not isinstance(each, str) for each in who)]
-        for place, hour in compress(enumerate(hours), (each == "" for each in who)):
-            start, end = bounds[place], bounds[place + 1]
-            answered = (at[start - 1] if start else self._last) if answers[place] else None
-            self.cutter.rhythm.wrote(self.surrogates.dialog_id, at[start:end], answered, hour)
+        at, wrote = shown.at, self.cutter.rhythm.wrote
+        for place, each in enumerate(who):
+            if each == "":
+                start = bounds[place]
+                answers = self._theirs if not place else not isinstance(who[place - 1], str)
+                answered = (at[start - 1] if start else self._last) if answers else None
+                wrote(self.surrogates.dialog_id, at[start : bounds[place + 1]], answered, hours[place])
 
     def _more(self, shown: Columns, bounds: list[int], who: list[Who], targets: list[bool]) -> list[str]:
         """What else there is to say of each turn."""
