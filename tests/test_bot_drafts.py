@@ -127,7 +127,7 @@ async def test_a_draft_that_was_never_placed_because_of_a_crash_is_placed_at_the
     await killed_while_placing(house, house.sandbox.faults.hold("SaveDraft"))
     drafts = house.sandbox.town.boxes[house.owner_id].drafts
     assert person(house).id not in drafts
-    async with house.running():
+    async with house.running(now=HandClock()):  # no time passes
         await house.heard("offered", surface="draft")
     assert drafts[person(house).id].text == "sounds good"
 

@@ -47,11 +47,11 @@ def environment(here: House, home: Path, **values: object) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def child(here: House, module: str, *words: str) -> AsyncIterator[Child]:
-    """Start it; it is killed at the end of the block, if it did not end before."""
+async def child(here: House, module: str, *words: str, **values: object) -> AsyncIterator[Child]:
+    """Start it with these settings too; it is killed at the end of the block, if it did not end before."""
     command = [sys.executable, "-m", module, *words]
     process = await subprocess.create_subprocess_exec(
-        *command, env=environment(here, here.home.path), stdout=subprocess.PIPE
+        *command, env=environment(here, here.home.path, **values), stdout=subprocess.PIPE
     )
     try:
         yield Child(process)

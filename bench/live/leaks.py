@@ -178,7 +178,8 @@ async def _malformed(here: House, copy: Path, search: Search) -> None:
 async def _start(
     here: House, home: Path, words: tuple[str, ...], fatal: int, **values: object
 ) -> asyncio.subprocess.Process:
-    own = {"COMPANION__TOKEN": TOKEN, "MODEL__SERVER": "http://127.0.0.1:9", "MODEL__SERVER_KEY": SERVER_KEY}
+    server = {"MODEL__BASE": "smollm2", "MODEL__SERVER": "http://127.0.0.1:9", "MODEL__SERVER_KEY": SERVER_KEY}
+    own = {"COMPANION__TOKEN": TOKEN, **server}
     surroundings = environment(here, home, **{**own, **values}) | {"PYTHONASYNCIODEBUG": "1"}
     command = [sys.executable, "-m", "bench.live.loud", str(fatal), *words]
     return await asyncio.create_subprocess_exec(

@@ -19,7 +19,7 @@ async def check(mould: Mould, folder: Path, turns: int) -> dict[str, Any]:
     rest, work = [0.0], []
     async with (
         house(mould, folder / "steady", modes, start=datetime.now(UTC), **UNCAPPED) as here,
-        child(here, "bench.live.beating") as beating,
+        child(here, "bench.live.beating", MODEL__BASE="smollm2") as beating,
     ):
         await beating.heard("ready")
         for number in range(turns):
