@@ -142,6 +142,21 @@ def test_the_curve_grows_while_it_is_looked_at_and_a_refused_start_says_why(hous
         seen.complaints.clear()  # the browser notes each answer that is a refusal
 
 
+def test_a_training_that_ends_is_seen_to_end_though_its_process_outlives_its_last_line(
+    house: PaperHouse, look: Look
+) -> None:
+    with look() as seen:
+        seen.go("/training")
+        with house.home.holding_training("train"):
+            with Curve.of(house.home).drawing("2026-11-28-1") as draw:
+                for step in range(1, 3):
+                    draw(Point(step, 5.0 - step, step / 10, 100.0, float(step)))
+                expect(seen.page.get_by_role("button", name="Stop")).to_be_visible()
+            seen.page.wait_for_timeout(700)  # a look that finds the last line, and the process still there
+            expect(seen.page.get_by_role("button", name="Stop")).to_be_visible()
+        expect(seen.page.get_by_role("button", name="Train")).to_be_visible()
+
+
 def test_a_page_whose_server_is_gone_says_so(chromium: Browser, house: PaperHouse) -> None:
     with serving(house.settings, house.home) as first, window(chromium, first.link) as seen:
         expect(seen.page.locator("#lost")).to_be_hidden()

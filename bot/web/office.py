@@ -78,7 +78,7 @@ class Office:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        office = cls(desk, keys, watch, model, templates, Workshop(desk.settings, desk.home))
+        office = cls(desk, keys, watch, model, templates, watch.shop)
         templates.globals.update(rooms=ROOMS, csrf=keys.csrf)
         templates.filters.update(clock=office.clock, day=office.day, hour=office.hour)
         return office

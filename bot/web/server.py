@@ -18,6 +18,7 @@ from bot.web.app import app
 from bot.web.model import Model, Own
 from bot.web.office import Office
 from bot.web.watch import Watch
+from bot.web.workshop import Workshop
 from data.errors import UserError
 
 PATIENCE = 10.0
@@ -96,7 +97,7 @@ class _Thread(threading.Thread):
     async def _serve(self) -> None:
         settings, home, model, keys, address, listener = self._parts
         with Desk.at(settings, home) as desk, Desk.at(settings, home) as other:
-            watch = Watch(other)
+            watch = Watch(other, Workshop(settings, home))
             office = Office.at(desk, watch, keys, model)
             self._server = _Server(app(office, address), watch, self.opened)
             try:

@@ -14,6 +14,7 @@ from bot.control import Control
 from bot.curve import Curve
 from bot.desk import Desk
 from bot.suggestion import OPEN
+from bot.web.workshop import Workshop
 
 LOOK = 0.05
 """Seconds between two looks while anybody watches."""
@@ -25,9 +26,10 @@ TOPICS = ("waiting", "chats", "state", "training", "log")
 @dataclass(slots=True)
 class Watch:
     """The look, and who waits for it. It runs while there is a stream; `desk` is for it alone: a connection is not told
-    of its own commits."""
+    of its own commits. `shop`: a training that ends writes its last line before its process is gone."""
 
     desk: Desk
+    shop: Workshop
     streams: int = 0
     closed: bool = False
     _seen: dict[str, str] = field(default_factory=dict)
@@ -104,7 +106,7 @@ class Watch:
             + _print(archive.execute("SELECT id, revoked_at FROM consents"))
             + _print(archive.execute("SELECT id, title, last_at FROM dialogs")),
             "state": f"{Control(self.desk.live).paused(self.desk.now)} {self.desk.home.holder()}",
-            "training": Curve.of(self.desk.home).fingerprint(),
+            "training": f"{Curve.of(self.desk.home).fingerprint()} {self.shop.busy}",
             "log": _print(live.execute("SELECT id, state FROM outbox ORDER BY id DESC LIMIT 100")),
         }
 

@@ -14,7 +14,7 @@ from data.message import Message
 from data.redact import Surrogates
 from data.transcript import Scope, Transcript
 from training.generate import Generator, Request
-from training.measures.replies import AT_ONCE, tail
+from training.measures.replies import ROWS, tail
 
 NOW = datetime(2026, 3, 3, 18, 40, tzinfo=UTC)
 DISTANCES = (20, 50, 200)
@@ -158,10 +158,10 @@ def _answers(
     generator: Generator, asked: Sequence[Transcript], window: int, seed: int, sampling: dict[str, Any]
 ) -> list[str]:
     found: list[str] = []
-    for start in range(0, len(asked), AT_ONCE):
+    for start in range(0, len(asked), ROWS):
         part = [
             Request(tail(each, window), 1, seed * 100_003 + start + place, dialog=place)
-            for place, each in enumerate(asked[start : start + AT_ONCE])
+            for place, each in enumerate(asked[start : start + ROWS])
         ]
         for made in generator.replies(part, **sampling):
             found.append(" ".join(made[0].texts).lower() if made else "")

@@ -14,7 +14,8 @@ from training.generate import Generator, Request
 from training.measures.exchange import Exchange
 from training.style import Reply
 
-AT_ONCE = 8
+ROWS = 24
+"""Replies written side by side: a step reads all weights, however many there are."""
 TEMPERATURES = (0.6, 0.8, 1.0, 1.2)
 
 
@@ -32,8 +33,9 @@ def write(
 ) -> list[tuple[Candidate, ...]]:
     """Up to `n` candidates for each context, of which the last `characters` are read. A context's seed is its place."""
     found: list[tuple[Candidate, ...]] = []
-    for start in range(0, len(some), AT_ONCE):
-        part = some[start : start + AT_ONCE]
+    at_once = max(1, ROWS // n)
+    for start in range(0, len(some), at_once):
+        part = some[start : start + at_once]
         asked = [
             Request(tail(each.before, characters), n, seed * 100_003 + start + place, dialog=place)
             for place, each in enumerate(part)
