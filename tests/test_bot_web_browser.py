@@ -161,6 +161,16 @@ def test_an_offered_suggestion_appears_on_the_open_page(house: PaperHouse, look:
     assert statistics.median(took) < 3
 
 
+def test_an_empty_inbox_is_quiet_and_fills_when_something_is_offered(house: PaperHouse, look: Look) -> None:
+    for number in house.waiting():
+        house.decide(number, State.SKIPPED)
+    with look() as seen:
+        seen.page.wait_for_load_state("networkidle")
+        expect(seen.page.locator(".nothing")).to_be_visible()
+        number = house.offer(JUNO, "still there?", "always")
+        seen.page.locator(f"#s{number}.card").wait_for()
+
+
 def test_of_a_thousand_waiting_fifty_are_in_the_page(house: PaperHouse, look: Look) -> None:
     house.offer_many(JUNO, 1000)
     with look() as seen:

@@ -80,7 +80,7 @@ async def page(request: Request) -> Response:
 async def changes(request: Request) -> Response:
     """What differs from what a page shows: `shown` is `id.revision` for each of its cards, in their order."""
     office, review = of(request), of(request).review
-    shown = _shown(request.query_params.getlist("shown"))
+    shown = _shown([each for each in request.query_params.getlist("shown") if each])
     there = {number: found for number in shown if (found := review.suggestions.get(number))}
     done = [number for number, each in there.items() if each.state not in WAITING or each.surface == "draft"]
     gone = [number for number in shown if number not in there] + done[:-DONE]
