@@ -51,7 +51,8 @@ def test_what_is_called_a_copy_has_two_alike_before_it(texts: list[str]) -> None
 @given(st.lists(st.text("abcd \U0001f600", min_size=1, max_size=40), max_size=30), st.integers(0, 5))
 def test_who_is_alone_is_no_copy_and_makes_none_of_another(texts: list[str], copies: int) -> None:
     chance = random.Random(7)
-    texts = [*texts, *(sentence(chance) for _ in range(20)), *texts[:copies], *[sentence(random.Random(8))] * copies]
+    near = [f"{sentence(random.Random(8))} {number}" for number in range(copies)]
+    texts = [*texts, *(sentence(chance) for _ in range(20)), *texts[:copies], *near]
     alone = lone(texts)
     assert sum(alone) >= 20
     others = [text for text, one in zip(texts, alone, strict=True) if not one]
