@@ -101,7 +101,8 @@ def main(long: bool, names: Sequence[str], out: Path | None) -> None:
     with ProcessPoolExecutor(len(SIDE_BY_SIDE)) as pool:
         parts = [pool.submit(part, [each for each in group if each in names], long, out) for group in SIDE_BY_SIDE]
         found = kept(out, long) | {name: counts for each in parts for name, counts in each.result().items()}
-    print(json.dumps({**summed(found), "long": long, "counts": found}))
+    missing = [name for group in SIDE_BY_SIDE for name in group if name not in found]
+    print(json.dumps({**summed(found), "long": long, "missing": missing, "counts": found}))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.live.house import House
 from bot import settings
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -56,7 +56,7 @@ SHOWN = ("review", "log", "try")
 """Whose standard output is what people wrote."""
 OPEN = {"run": b'"ready"', "web": b'"page"'}
 """What does not end by itself, and how it tells that it is open."""
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 @dataclass
