@@ -39,6 +39,8 @@ CHARACTERS = 2400 / 1024
 """Of a window, by its longest length in tokens: 2,400 characters are the default window, and seldom more than 1,024."""
 ROW = 768
 """Tokens of an optimizer step, or one window where that is longer: as good as equal for short windows and for long."""
+NEVER = 10**9
+"""So many tokens with loss no arm has: each warms up over the same tenth of its budget, however dense its loss."""
 RESAMPLES = 2000
 COUNTED = ("steps", "tokens", "loss_tokens", "seconds", "cpu_seconds")
 
@@ -171,7 +173,7 @@ def learned(language: LanguageModel, sets: Sets, arm: Arm, seed: int, size: Size
         alpha=2 * arm.rank,
         learning_rate=arm.learning_rate,
         micro_batch_tokens=ROW,
-        warmup_loss_tokens=3 * ROW,
+        warmup_loss_tokens=NEVER,
         at_once=256,
         seed=seed,
     )

@@ -13,6 +13,8 @@ LONGEST = 4096
 """Of a message on Telegram, in UTF-16 units. A longer one that somebody pastes is cut into several by their app."""
 CONTEXT, WHOLE = 300, 3000
 """So much of one message of the chat, and of the suggestion, is shown."""
+SPARE = 80
+"""For the line that says where the rest is, marks and line breaks."""
 VERSION = "v1"
 
 
@@ -63,7 +65,9 @@ def waiting(card: Card, *, writing: bool) -> str:
     sure = "no confidence" if each.confidence is None else f"confidence {each.confidence:.2f}, uncalibrated"
     held = f"held: {'; '.join(each.reasons)}" if each.reasons else ""
     version = f"Your next message here goes to {title} instead." if writing else ""
-    parts = ([title], said, _texts(each.texts), [sure, held, version])
+    tail = [sure, _line(held, WHOLE // 4), version]
+    taken = sum(length(line) + 1 for line in (title, *said, *tail)) + SPARE
+    parts = ([title], said, _texts(each.texts, min(WHOLE, LONGEST - taken)), tail)
     return "\n\n".join("\n".join(line for line in part if line) for part in parts if any(part))
 
 
@@ -105,9 +109,9 @@ def length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _texts(texts: tuple[str, ...]) -> list[str]:
-    """One line with a mark for each message, and all of them within bounds."""
-    shown, left = [], WHOLE
+def _texts(texts: tuple[str, ...], room: int = WHOLE) -> list[str]:
+    """One line with a mark for each message, and all of them in so much room, a line break and a mark aside."""
+    shown, left = [], room
     for text in texts:
         shown.append(f"» {_line(text, left)}")
         left -= length(shown[-1])

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot import face
@@ -54,6 +54,7 @@ TEXTS = st.builds(
 )
 
 
+@example("t" * 2910, ["s" * 2910] * 3, ("a" * 2910, "b" * 2910), True)
 @settings(max_examples=40, deadline=None)
 @given(TEXTS, st.lists(TEXTS, max_size=3), st.lists(TEXTS, min_size=1, max_size=4).map(tuple), st.booleans())
 def test_a_card_always_fits_into_one_message(
