@@ -56,6 +56,16 @@ def test_the_operations_of_a_token_are_those_that_torch_counts(method: Method) -
     assert products / batch.tokens == pytest.approx(predicted, rel=0.02)
 
 
+@pytest.mark.parametrize(("mode", "again"), [("off", 0), ("partial", 1), ("full", 2)])
+@pytest.mark.parametrize("method", METHODS)
+def test_attention_that_is_computed_twice_counts_its_forward_pass_again(
+    method: Method, mode: Checkpointing, again: int
+) -> None:
+    alone = replace(WORK, mean=0)
+    attention = fit.operations(SMALL, method, WORK, mode) - fit.operations(SMALL, method, alone, mode)
+    assert attention == pytest.approx((7 + again) * SMALL.layers * SMALL.query * WORK.mean)
+
+
 class _Whole(bench._NoModules):
     parents = frozenset({"Global"})
 

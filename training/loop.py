@@ -192,9 +192,10 @@ class Loop:
         if not ranks.several():  # the others wait in the step and take no part in saving
             self._save()
         at_once = self._options.at_once or self._options.micro_batch_tokens
+        place = "its last checkpoint" if ranks.several() else "there"
         return UserError(
             said + (", with half the tokens at a time too." if self._step.halved else "."),
-            f"Run it again with DOPPELGRAM_TRAIN__MICRO_BATCH_TOKENS={max(64, at_once // 4)}: it goes on from there."
+            f"Run it again with DOPPELGRAM_TRAIN__MICRO_BATCH_TOKENS={max(64, at_once // 4)}: it goes on from {place}."
             " Or choose a smaller model with --base.",
         )
 
