@@ -91,7 +91,7 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
         _end(rented, note)
         raise UserError(
             f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}",
-            show.plain(str(report.get("hint", ""))),
+            _hint(show.plain(str(report.get("hint", "")))),
         )
     report["adapter"] = _bring(desk, rented, card)
     _end(rented, note)
@@ -100,6 +100,13 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
 
 def _is_over(rented: Rented) -> bool:
     return time.time() > rented.until
+
+
+def _hint(told: str) -> str:
+    """What a training says on its own machine, where its checkpoints stay; on a rented one they are deleted."""
+    for promise in ("there", "its last checkpoint"):
+        told = told.replace(f": it goes on from {promise}", "")
+    return f"{told} What was learned there is deleted; the same command begins anew.".lstrip()
 
 
 def _is_whole(report: dict[str, Any]) -> bool:
@@ -156,6 +163,7 @@ def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
         "epochs": epochs or ENDLESS,
         "method": wish.method or wanted.method,
         "learning_rate": wanted.learning_rate,
+        "micro_batch_tokens": wanted.micro_batch_tokens,
         "seed": wanted.seed,
     }
     groups: dict[str, dict[str, Any]] = {
@@ -193,4 +201,4 @@ def _end(rented: Rented, note: Path) -> None:
     rented.wipe()
     with suppress(FileNotFoundError):
         note.unlink()
-    show.say(f"{rented.host} shows that nothing is left in its home folder. Now destroy that machine at its provider.")
+    show.say(f"{rented.host} shows that nothing of this training is left. Now destroy that machine at its provider.")

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -107,6 +108,7 @@ def machine(path: Path) -> Iterator[Machine]:
         for _ in range(200):
             with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 break
+            time.sleep(0.05)
         yield Machine(path, server)
     finally:
         server.terminate()

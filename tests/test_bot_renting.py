@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot.home import Home
-from bot.renting import Limits
+from bot.renting import Limits, _hint
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -80,7 +82,7 @@ async def test_a_training_elsewhere_outlives_a_cut_connection_and_leaves_nothing
     assert made.card.dataset == samples.read_card(shell.home / "dataset").hash
     assert made.folder.stat().st_mode & 0o777 == 0o700
     assert left(machine) == []
-    assert "nothing is left" in told
+    assert "nothing of this training is left" in told
     assert not (shell.home / "rented.json").exists()
 
 
@@ -113,6 +115,7 @@ async def test_what_takes_longer_than_was_paid_for_is_stopped_there_and_deleted(
     words = ("train", "--on", "rented", "--epochs", "1000", "--hours", "0.01", "--json", "--yes")
     stopped = (await shell(*words)).failed(1)
     assert "time" in stopped.json["error"] + stopped.json["hint"]
+    assert "begins anew" in stopped.json["hint"]
     assert adapter.every(shell.home / "adapters") == []
     assert left(machine) == []
 
@@ -128,6 +131,55 @@ async def test_a_machine_that_nobody_knows_gets_nothing(shell: Terminal, machine
     refused = (await shell(*TRAIN, "--yes")).failed(1)
     assert "Host key verification failed" in refused.err
     assert left(machine) == []
+
+
+@pytest.fixture
+def finished(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> tuple[Rented, Path]:
+    """A training that has ended there, and the folder of its adapter, which is empty."""
+    monkeypatch.setenv("PATH", f"{machine.bin}:{os.environ['PATH']}")
+    rented = Rented.new("rented")
+    made = machine.home / rented.folder / "home" / "adapters" / "1"
+    made.mkdir(parents=True)
+    return rented, made
+
+
+def test_a_connection_cut_while_the_adapter_comes_is_one_sentence_and_it_comes_again(
+    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
+) -> None:
+    rented, made = finished
+    content = os.urandom(100_000_000)
+    (made / adapter.WEIGHTS).write_bytes(content)
+    place, again = tmp_path / "place", tmp_path / "again"
+    place.mkdir()
+    again.mkdir()
+    with ThreadPoolExecutor(1) as beside:
+        coming = beside.submit(rented.fetch, place)
+        while not (place / adapter.WEIGHTS).exists() and not coming.done():
+            time.sleep(0.01)
+        assert machine.cut() > 0
+        with pytest.raises(UserError, match="ssh rented failed"):
+            coming.result()
+    assert (place / adapter.WEIGHTS).stat().st_size < len(content)
+    rented.fetch(again)
+    assert (again / adapter.WEIGHTS).read_bytes() == content
+
+
+def test_an_adapter_without_weights_is_refused_before_anything_is_deleted(
+    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
+) -> None:
+    rented, made = finished
+    (made / "card.json").write_text("{}")
+    with pytest.raises(UserError, match="no weights"):
+        rented.fetch(tmp_path)
+    assert left(machine) == [rented.folder]
+
+
+def test_a_training_that_failed_elsewhere_does_not_promise_to_go_on() -> None:
+    hint = _hint("Run it again with less: it goes on from there. Or choose a smaller model.")
+    assert hint == (
+        "Run it again with less. Or choose a smaller model. "
+        "What was learned there is deleted; the same command begins anew."
+    )
 
 
 def test_the_limits_end_with_the_hours_or_with_the_money_whichever_is_first() -> None:

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import tarfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, Any
 
 from data.errors import ExitCode, UserError
 from data.samples import open_private
-from training import network
+from training import adapter, network
 
 FOLDER = ".doppelgram-rented"
 """In the home folder there, followed by a random token."""
@@ -29,7 +30,7 @@ PAUSES = (1, 2, 5, 10, 30)
 """Seconds between attempts to reach the machine again; the last for all further ones."""
 GRACE = 3600
 """Seconds for which a finished training lies there before it deletes itself, should nobody come for it."""
-FETCHED = ("adapter_config.json", "adapter_model.safetensors", "card.json", "confidence.json", *network.FILES)
+FETCHED = ("adapter_config.json", adapter.WEIGHTS, "card.json", "confidence.json", *network.FILES)
 _MOST = 16 * 2**30
 """Bytes of one file that are taken back."""
 _LOOK = """
@@ -169,18 +170,38 @@ class Rented:
         return found
 
     def fetch(self, place: Path) -> None:
-        """Copy the adapter into `place`, which must exist: the files of an adapter and nothing else."""
+        """Copy the adapter into `place`, which must exist: the files of an adapter and nothing else.
+
+        Raises `UserError` unless all of it came, weights among it.
+        """
         command = self._command(f'cd "$HOME/{self.folder}/home/adapters" && tar -czf - */')
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as ssh:
             assert ssh.stdout
-            with tarfile.open(fileobj=ssh.stdout, mode="r|gz") as tar:
-                for entry in tar:
-                    name = entry.name.rpartition("/")[2]
-                    content = tar.extractfile(entry) if entry.isfile() and entry.size <= _MOST else None
-                    if content is not None and name in FETCHED:
-                        _write(place / name, content)
+            try:
+                with tarfile.open(fileobj=ssh.stdout, mode="r|gz") as tar:
+                    for entry in tar:
+                        self._take(tar, entry, place)
+            except (tarfile.TarError, EOFError, zlib.error) as error:  # cut off in its middle
+                raise self._unreachable("") from error
         if ssh.returncode == LOST:
             raise self._unreachable("")
+        if not any((place / weights).exists() for weights in (adapter.WEIGHTS, network.WEIGHTS)):
+            raise self._by_hand("The adapter there has no weights")
+
+    def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, place: Path) -> None:
+        name = entry.name.rpartition("/")[2]
+        if not entry.isfile() or name not in FETCHED:
+            return
+        if entry.size > _MOST:
+            raise self._by_hand(f"{name} there is larger than {_MOST / 2**30:.0f} GiB")
+        if content := tar.extractfile(entry):
+            _write(place / name, content)
+
+    def _by_hand(self, why: str) -> UserError:
+        return UserError(
+            f"{why}, so it was not fetched, and nothing was deleted there.",
+            f"Look into ~/{self.folder}/home/adapters on {self.host}, then destroy that machine at its provider.",
+        )
 
     def wipe(self) -> None:
         """Stop what runs there and delete all of it. Raises `UserError` unless the machine shows that it is gone."""
