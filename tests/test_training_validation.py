@@ -8,11 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from data import samples
+from data.errors import UserError
 from tests import training_models as models
 from training import adapter, checkpoint, ranks, schedule, train, validation
 from training.checkpoint import Position
 from training.encode import Encoded, Encoder
+from training.packing import MicroBatch
 from training.schedule import TrainOptions
+from training.step import NoMemoryError
 from training.validation import Validation
 
 OPTIONS = TrainOptions(epochs=8, rank=4, learning_rate=3e-2, micro_batch_tokens=256, warmup_loss_tokens=50)
@@ -100,3 +103,52 @@ def test_the_schedule_counts_tokens_with_loss_and_not_steps() -> None:
     assert rates == [0.25, 0.5, 1.0, 1.0]
     assert schedule.rate(options, schedule.WARMUP_MOST, 1) == schedule.rate(options, schedule.WARMUP_MOST, 400)
     assert schedule.rate(options, 1.0, 800) == 0.0
+
+
+def test_memory_that_does_not_hold_the_held_out_windows_is_asked_for_half_and_then_is_a_sentence(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses, windows, asked = ranks.Losses(models.tiny()), encoded(dataset, "train"), list[int]()
+    undisturbed = Validation(losses, windows, OPTIONS)
+    reads = losses.forward
+
+    def short(batch: MicroBatch, weight: float) -> torch.Tensor:
+        asked.append(batch.tokens)
+        if batch.tokens > most:
+            raise torch.OutOfMemoryError
+        return reads(batch, weight)
+
+    most, wanted = 10**6, undisturbed.loss()
+    monkeypatch.setattr(losses, "forward", short)
+    held = Validation(losses, windows, OPTIONS)
+    most = 200
+    assert max(len(window.ids) for window in windows) < most
+    assert held.loss() == pytest.approx(wanted, rel=1e-5)
+    assert max(asked) > most
+    most = 0
+    with pytest.raises(NoMemoryError):
+        held.loss()
+
+
+def test_a_training_whose_memory_runs_out_while_it_measures_goes_on_from_there(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", OPTIONS)
+
+    def full(*_: object) -> float:
+        raise NoMemoryError(whole=True)
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(Validation, "loss", full)
+        with pytest.raises(UserError, match="The memory ran out at step") as caught:
+            train.train(models.tiny(), dataset, tmp_path / "me", OPTIONS)
+    assert "goes on" in (caught.value.hint or "")
+
+    def crowded() -> dict[str, float]:
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(UserError, match="what was learned is kept"):
+        train.train(models.tiny(), dataset, tmp_path / "me", OPTIONS, measure=crowded)
+    rest = train.train(models.tiny(), dataset, tmp_path / "me", OPTIONS)
+    assert rest.losses == (), "no step was made again"
+    assert rest.steps == whole.steps

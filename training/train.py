@@ -82,7 +82,7 @@ def train(
         result = _learn(model, windows, held_out, out, _key(model, card.hash, options), options, progress, stop, now)
         if result.interrupted:
             return result
-        losses = {} if ranks.several() else measure()
+        losses = {} if ranks.several() else _measured(measure)
         made = _card(model, card, out.name, date(), options, result)
         adapter = adapters.save(model, out, replace(made, losses=losses))
         if ranks.first():
@@ -93,6 +93,18 @@ def train(
         model.causal.requires_grad_(False)
         if adapter is None and not ranks.several():
             adapters.detach(model)
+
+
+def _measured(measure: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
+    try:
+        return measure()
+    except (MemoryError, RuntimeError) as error:
+        if not shortage.is_meant(error):
+            raise
+        raise UserError(
+            "The memory ran out while the adapter was measured; what was learned is kept.",
+            "Close other programs and run it again: it goes on with the measuring.",
+        ) from error
 
 
 def _learn(

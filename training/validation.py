@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import torch
 
-from training import packing, ranks
+from training import packing, ranks, shortage
 from training.encode import Encoded
 from training.schedule import TrainOptions
+from training.step import NoMemoryError
 
 PER_PASS = 2
 PATIENCE = PER_PASS
@@ -38,17 +39,34 @@ class Validation:
         return bool(self._batches)
 
     def loss(self) -> float:
-        """Weighted nats per loss token. Every rank computes all of it, since each holds a share of the weights."""
+        """Weighted nats per loss token. Every rank computes all of it, since each holds a share of the weights.
+
+        Where the memory does not hold it, half as much is read at a time from then on. Raises `NoMemoryError`.
+        """
+        nats = self._nats()
+        if nats is None and not ranks.several():  # other ranks would wait for this one
+            self._batches = [half for batch in self._batches for half in batch.halves()]
+            nats = self._nats()
+        if nats is None:
+            raise NoMemoryError(whole=True)
         weight = self._options.format_weight
+        return float(ranks.alike(nats / sum(batch.weight(weight) for batch in self._batches)))
+
+    def _nats(self) -> float | None:
+        """Summed over all windows; None where the memory ran out."""
         causal = self._losses.causal
         causal.eval()
         try:
             with torch.no_grad():
-                nats = sum(float(self._losses(batch, weight)) for batch in self._batches)
+                return sum(float(self._losses(batch, self._options.format_weight)) for batch in self._batches)
+        except (MemoryError, RuntimeError) as error:
+            if not shortage.is_meant(error):
+                raise
         finally:
             causal.train()
             ranks.reshard(self._losses)
-        return float(ranks.alike(nats / sum(batch.weight(weight) for batch in self._batches)))
+        shortage.free()
+        return None
 
 
 def is_due(before: int, after: int, pass_loss_tokens: int) -> bool:
