@@ -50,7 +50,7 @@ async def test_a_build_that_is_stopped_leaves_the_dataset_as_it_was(tmp_path: Pa
         before = samples.read_card(dataset)
         archive.save([said(number) for number in range(20, MANY)])
     process = await shell.start("build", "--json")
-    await until((dataset / "unfinished" / "unsorted").exists)
+    await until(lambda: any((dataset / "unfinished").glob("turns-*")))
     process.send_signal(signal.SIGINT)
     stopped_well(await ended(process))
     assert samples.read_card(dataset) == before

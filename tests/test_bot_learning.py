@@ -124,7 +124,7 @@ async def test_a_dataset_too_small_to_hold_anything_out_has_every_key_and_a_sent
     for wrong in (("--quick", "--full"), ("--html", "x.html"), ("--compare", "a", "b")):
         (await shell("evaluate", *wrong)).failed(2)
     refused = (await shell("evaluate", "--quick")).failed(1)
-    assert "insufficient data: 0 conversations in 0 chats" in refused.err
+    assert "no reply of yours was held out" in refused.err
     assert not (shell.home / "reports").exists()
 
 

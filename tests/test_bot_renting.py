@@ -68,7 +68,7 @@ async def test_a_training_elsewhere_outlives_a_cut_connection_and_leaves_nothing
     (folder,) = left(machine)
     sent = sorted(path.relative_to(machine.home / folder / "home") for path in (machine.home / folder).rglob("*.json*"))
     assert [path.name for path in sent if path.parts[0] == "dataset"] == [
-        *("card.json", "controls.jsonl", "test.jsonl", "train.jsonl", "validation.jsonl")
+        *("card.json", "controls.jsonl", "test.jsonl", "train.jsonl", "unseen.jsonl", "validation.jsonl")
     ]
     assert not list((machine.home / folder).rglob("*.session")), "no login goes there"
     assert machine.cut() > 0

@@ -191,8 +191,7 @@ def test_consent_limits_and_a_pause_of_one_chat_are_set_by_hand_on_a_phone_and_b
             if size == PHONE:
                 button.tap()
             else:
-                button.focus()
-                page.keyboard.press("Enter")
+                button.press("Enter")
 
         seen.go("/chats")
         page.wait_for_load_state("networkidle")
@@ -201,6 +200,7 @@ def test_consent_limits_and_a_pause_of_one_chat_are_set_by_hand_on_a_phone_and_b
         expect(juno).to_contain_text("until you resume")
         press("Resume as ask")
         expect(juno.get_by_role("button", name="ask", exact=True)).to_have_attribute("aria-pressed", "true")
+        page.wait_for_load_state("networkidle")  # the list is redrawn for what was just done
         press("Consent and limits")
         juno.get_by_label("An hour").fill("nine")
         press("Keep")
