@@ -49,7 +49,7 @@ class Side:
 
 
 def ours(tokens: int, checkpointing: Checkpointing = "off", *, compiled: bool = False) -> Side:
-    """Packed and computed as `doppelgram train` does it, at the rank of the other sides, all tokens weighing the same."""
+    """Packed and computed as `doppelgram train` does it, at the rank of the other sides; each token weighs the same."""
     return Side(replace(trainers.ours(), rank=32), tokens, checkpointing=checkpointing, compiled=compiled)
 
 
