@@ -113,7 +113,7 @@ class TrainSettings(Group):
         "auto", description="what learns: LoRA weights (qlora: on a base in 4 bit) or, with full, every weight"
     )
     learning_rate: float | None = Field(
-        None, gt=0, description="empty: 2e-4, usual for LoRA and 7B (135M: 1e-3), and 2e-5 with full"
+        None, gt=0, description="empty: 1e-3 below a billion parameters and 2e-4 above; 2e-5 with full"
     )
     micro_batch_tokens: int | None = Field(
         None, ge=1, description="most tokens computed at a time (CPU 256, GPU 4,096); less takes less memory"

@@ -10,7 +10,7 @@ import pytest
 from bench import plan as bench
 from data.errors import ExitCode, UserError
 from tests import training_models as models
-from training import fit, known, machine, way, work
+from training import fit, known, machine, recipe, way, work
 from training.fit import METHODS, MODES, Checkpointing, Method, Shape
 from training.machine import GIB, Machine
 
@@ -144,20 +144,23 @@ def test_another_architecture_and_a_garbled_configuration_are_refused_in_one_sen
         fit.shape_of({"model_type": "llama", "num_attention_heads": 4, "hidden_size": 64})
 
 
-def test_a_micro_batch_is_the_largest_that_fits_and_nothing_is_computed_twice_before_it_must() -> None:
-    shape = known.BASES[1].shape
-    fits = [fit.fit(shape, "qlora", Machine("", memory * GIB, 1e14), WORK) for memory in (6, 12, 24, 48, 80)]
-    assert [each.micro_batch_tokens for each in fits] == sorted(each.micro_batch_tokens for each in fits) or any(
-        each.checkpointing == "full" for each in fits
-    )
-    assert fits[0].micro_batch_tokens == 0
-    assert fits[0].peak.total > 6 * GIB * 0.92
-    for memory, each in zip((12, 24, 48, 80), fits[1:], strict=True):
-        room = memory * GIB * (1 - fit.RESERVE)
-        assert each.peak.total <= room
-        larger = fit.peak(shape, "qlora", each.micro_batch_tokens * 2, checkpointing=each.checkpointing).total
-        assert larger > room or each.micro_batch_tokens == fit.SIZES[0]
-    assert (fits[1].checkpointing, fits[2].checkpointing) == ("full", "off")
+@pytest.mark.parametrize("memory", [3, 12, 24, 48, 80])
+def test_a_plan_is_what_a_training_does_on_that_machine(memory: int) -> None:
+    there = Machine("", memory * GIB, 1e14)
+    planned = fit.fit(fit.shape_of(CONFIG), "qlora", there, replace(WORK, context=256))
+    taken = way.choose(CONFIG, "qlora", there, fit.ROW_TOKENS["cuda"])
+    room = memory * GIB * (1 - fit.RESERVE)
+    if memory == 3:
+        assert planned.micro_batch_tokens == 0
+        assert planned.peak.total > room
+    else:
+        assert (planned.micro_batch_tokens, planned.checkpointing) == (taken.at_once, taken.checkpointing)
+        assert planned.peak.total <= room
+
+
+def test_a_plan_for_a_cpu_computes_as_few_tokens_at_a_time_as_a_training_there() -> None:
+    small = fit.fit(known.BASES[1].shape, "lora", Machine("", 512 * GIB, 1e11, gpu=False), replace(WORK, context=100))
+    assert small.micro_batch_tokens == fit.ROW_TOKENS["cpu"]
 
 
 def test_no_micro_batch_is_smaller_than_the_longest_conversation() -> None:
@@ -296,3 +299,12 @@ def test_the_averages_of_a_whole_network_are_in_8_bit_where_they_would_fill_a_si
     assert fit.averages_of(shape, "full", machine.named("A100 80GB"), ranks=8) == "fp32"
     assert fit.averages_of(shape, "qlora", machine.named("RTX 3060")) == "fp32"
     assert fit.averages_of(shape, "full", Machine("", 16 * GIB, 1e12, gpu=False)) == "fp32"
+
+
+def test_a_small_network_is_trained_at_the_rate_that_was_measured_for_it_and_a_large_one_as_others_do() -> None:
+    small = CONFIG | {"num_hidden_layers": 2}
+    rates = [recipe.options("lora", "cpu", config=config).learning_rate for config in (small, CONFIG, None)]
+    assert rates == [1e-3, 2e-4, 2e-4]
+    assert recipe.options("lora", "cpu", rate=5e-4, config=small).learning_rate == 5e-4
+    assert recipe.options("full", "cpu", config=small).learning_rate == 2e-5
+    assert recipe.options("lora", "cpu", config={"model_type": "rwkv"}).learning_rate == 2e-4

@@ -31,8 +31,11 @@ FEWEST = 256
 """Tokens below which fewer at a time save next to nothing."""
 RESERVE = 0.08
 """Share of a GPU's memory that is left free: the driver's context, and what the allocator cannot use."""
-SIZES = (16384, 8192, 4096, 2048, 1024, 512)
-"""Tokens of a micro-batch that are tried, the largest first. Beyond the first nothing is gained."""
+ROW_TOKENS = {"cpu": 256, "cuda": 4096}
+"""Tokens of a micro-batch by kind of device: more makes a CPU no faster, and a GPU would idle with less."""
+ENOUGH = 1024
+"""Tokens at a time with which a GPU is busy. With fewer it waits for launches and for weights out of their 4 bits, so
+that computing activations twice costs less."""
 UTILISATION = 0.4
 """Share of a machine's arithmetic that a training makes use of. Good programs reach 0.45 to 0.55 on long rows."""
 DENSE = ("llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text")
@@ -226,30 +229,43 @@ class Fit:
 
 
 def fit(shape: Shape, method: Method, machine: Machine, work: Work) -> Fit:
-    """The largest micro-batch that fits, computing nothing twice if possible. What does not fit at all is given with
-    the least memory it would take."""
+    """The way that `train` takes: see `ways`. The longest conversation is computed whole, so no micro-batch is smaller.
+    What does not fit at all is given with the least memory it would take."""
     stream = 2 if machine.gpu else 4
     room = machine.memory * (1 - RESERVE)
-    sizes = [size for size in SIZES if size >= work.context] or [work.context]
     tried: Fit | None = None
-    for mode in MODES:
-        for size in sizes:
-            needs = peak(
-                shape,
-                method,
-                size,
-                stream=stream,
-                loss_share=work.loss_share,
-                checkpointing=mode,
-                by_document=not machine.gpu,
-                averages=averages_of(shape, method, machine),
-            )
-            seconds = work.tokens * operations(shape, method, work, mode) / (machine.rate * UTILISATION)
-            tried = Fit(method, size, mode, needs, seconds)
-            if needs.total <= room:
-                return tried
+    for most, mode in ways(ROW_TOKENS["cuda" if machine.gpu else "cpu"]):
+        size = max(most, work.context)
+        needs = peak(
+            shape,
+            method,
+            size,
+            stream=stream,
+            loss_share=work.loss_share,
+            checkpointing=mode,
+            by_document=not machine.gpu,
+            averages=averages_of(shape, method, machine),
+        )
+        seconds = work.tokens * operations(shape, method, work, mode) / (machine.rate * UTILISATION)
+        tried = Fit(method, size, mode, needs, seconds)
+        if needs.total <= room:
+            return tried
     assert tried is not None
     return Fit(tried.method, 0, tried.checkpointing, tried.peak, tried.seconds)
+
+
+def ways(most: int) -> list[tuple[int, Checkpointing]]:
+    """Tokens at a time and what is computed twice, the quickest first. First fewer tokens, as long as they are
+    `ENOUGH`; then activations twice, of every second layer or of all; then still fewer tokens."""
+    many, few = _halves(most, ENOUGH), _halves(min(most, ENOUGH), FEWEST)
+    return [(size, mode) for mode in MODES for size in many] + [(size, MODES[-1]) for size in few]
+
+
+def _halves(most: int, least: int) -> list[int]:
+    sizes = [most]
+    while sizes[-1] // 2 >= least:
+        sizes.append(sizes[-1] // 2)
+    return sizes
 
 
 def averages_of(shape: Shape, method: Method, machine: Machine, rank: int = RANK, ranks: int = 1) -> Averages:

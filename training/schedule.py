@@ -14,8 +14,6 @@ from training.encode import CONTEXT_TOKENS, Encoded
 from training.fit import Averages, Checkpointing, Method
 from training.packing import MicroBatch
 
-ROW_TOKENS = {"cpu": 256, "cuda": 4096}
-"""Tokens of a micro-batch by kind of device: more makes a CPU no faster, and a GPU would idle with less."""
 WARMUP_ROWS = 8
 """Micro-batches over which the rate rises, when 40 % of their tokens carry loss."""
 WARMUP_MOST = 0.1

@@ -5,12 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UserError
-from training.fit import FEWEST, MODES, RANK, RESERVE, Averages, Checkpointing, Method, averages_of, peak, shape_of
+from training.fit import MODES, RANK, RESERVE, Averages, Checkpointing, Method, averages_of, peak, shape_of, ways
 from training.machine import Machine
-
-ENOUGH = 1024
-"""Tokens at a time with which a GPU is busy. With fewer it waits for launches and for weights out of their 4 bits, so
-that computing activations twice costs less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +30,8 @@ def choose(
 ) -> Way:
     """The quickest way that fits the memory, with up to `most` tokens at a time; `fixed`: exactly so many.
 
-    `config` is that of the loaded model; of an architecture that is not known nothing is computed twice. First fewer
-    tokens are computed at a time, as long as they are `ENOUGH`; then activations twice, of every second layer or of
-    all; then still fewer tokens. What fits in no way is tried in the last one.
+    `config` is that of the loaded model; of an architecture that is not known nothing is computed twice. They
+    are tried in the order of `fit.ways`; what fits in no way is tried in the last one.
     """
     try:
         shape = shape_of(config)
@@ -59,14 +54,6 @@ def choose(
         )
         return needs.total <= room
 
-    many, few = ([most], [most]) if fixed else (_halves(most, ENOUGH), _halves(min(most, ENOUGH), FEWEST))
-    tried = [(size, mode) for mode in MODES for size in many] + [(size, MODES[-1]) for size in few]
+    tried = [(most, mode) for mode in MODES] if fixed else ways(most)
     size, mode = next((each for each in tried if fits(*each)), tried[-1])
     return Way(size, mode, averages)
-
-
-def _halves(most: int, least: int) -> list[int]:
-    sizes = [most]
-    while sizes[-1] // 2 >= least:
-        sizes.append(sizes[-1] // 2)
-    return sizes

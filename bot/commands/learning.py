@@ -159,9 +159,10 @@ def _begin(
     model = speaker.load_model(desk, None, base, loaded_as)
     if method != "full":  # what was loaded decides: a base may be stored in 4 bit
         method = "lora" if model.identity.quantization == "none" else "qlora"
-    options = recipe.options(method, model.causal.device.type, wanted.learning_rate, wanted.seed)
+    config = model.causal.config.to_dict()
+    options = recipe.options(method, model.causal.device.type, wanted.learning_rate, wanted.seed, config)
     chosen = way.choose(
-        model.causal.config.to_dict(),
+        config,
         method,
         machine.here(),
         wanted.micro_batch_tokens or options.micro_batch_tokens,
