@@ -69,6 +69,12 @@ async def test_a_base_is_shown_in_each_method_and_what_does_not_fit_says_what_it
     assert "GiB" in shown.out.splitlines()[2], "and what it would take"
 
 
+async def test_on_a_cpu_the_method_that_train_takes_there_is_advised(terminal: Terminal) -> None:
+    terminal.settings["CUDA_VISIBLE_DEVICES"] = ""
+    shown = (await terminal("plan", "--base", folder(terminal.path / "mine", QWEN | {"num_hidden_layers": 2}))).ok()
+    assert [line.split("\t")[2] for line in shown.out.splitlines()[:3]] == ["lora", "qlora", "full"]
+
+
 async def test_with_a_dataset_its_tokens_are_counted_and_time_grows_with_the_passes(terminal: Terminal) -> None:
     assert (await terminal("plan", "--gpu", "L4", "--json")).ok().json["tokens_are"] == "assumed"
     Archive(terminal.home / "archive.db").close()
