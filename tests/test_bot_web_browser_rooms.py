@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from bot.curve import Curve, Point
 from bot.limits import Limits
@@ -236,6 +236,28 @@ def test_a_chat_that_another_surface_changed_is_drawn_anew_but_not_under_a_hand(
             pause(live, JUNO + 1, house.now)
         seen.page.wait_for_timeout(500)
         expect(teo.get_by_label("A day")).to_have_value("12")
+
+
+def test_a_list_that_was_on_its_way_does_not_take_away_what_a_hand_opened_meanwhile(
+    house: PaperHouse, look: Look
+) -> None:
+    with look() as seen:
+        held: list[Route] = []
+        seen.page.route("**/chats/rows", lambda route: held.append(route))
+        seen.go("/chats")
+        juno, teo = (seen.page.locator(".row.chat", has_text=name) for name in ("Juno", "Teo"))
+        with seen.page.expect_request("**/chats/rows"), closing(LiveDb(house.home.live)) as live:
+            pause(live, JUNO, house.now)
+        teo.get_by_role("button", name="Consent and limits").click()
+        teo.get_by_label("A day").fill("12")
+        with seen.page.expect_response("**/chats/rows"):
+            held.pop().continue_()
+        seen.page.unroute("**/chats/rows")
+        seen.page.wait_for_timeout(700)  # time for it to be drawn, and for another try
+        expect(teo.get_by_label("A day")).to_have_value("12")
+        expect(juno).not_to_contain_text("until you resume")
+        teo.get_by_role("button", name="Consent and limits").click()
+        expect(juno).to_contain_text("until you resume")
 
 
 def test_hostile_names_and_messages_run_nothing_ask_for_nothing_and_hide_nothing(

@@ -1,7 +1,7 @@
 """An event loop in a hurry: where nobody has anything to do, its time jumps to the next thing that is due.
 
-Sockets are real and so are threads; only waiting costs nothing. A loop's time begins at 0 and stands still while work
-is done, so a timeout never runs out because a machine is slow. Server and client must live in the same loop.
+Sockets are real and so are threads; only waiting costs nothing. A loop's time begins at 0 and all but stands still
+while work is done, so a timeout never runs out because a machine is slow. Server and client must live in the same loop.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from typing import Any
 
 GLANCE = 0.001
 """Real seconds in which a thread may come back before the time jumps on."""
+LOOK = 1e-9
+"""Seconds that pass at every look. Who waits for less than a loop tells apart would else look for ever."""
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -22,6 +24,7 @@ class _Jumping(selectors.DefaultSelector):
         self.threads = 0
 
     def select(self, timeout: float | None = None) -> list[Any]:
+        self.passed += LOOK
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready

@@ -36,6 +36,8 @@ class Truth:
     _owner: dict[int, int] = field(default_factory=dict)
     """The newest message of the owner's that the client knew of when this step began, by chat."""
     _drafts: dict[int, str] = field(default_factory=dict)
+    _looks: int = 0
+    """How often the client had looked into an input box when the owner last began a text."""
 
     def note(self, kind: str, why: str) -> None:
         """Something is broken."""
@@ -85,6 +87,7 @@ class Truth:
         """The owner begins a text on another device, or empties the box."""
         await self.house.sandbox.draft(OWNER, chat, text)
         self._drafts[chat] = text
+        self._looks = self._looked()
 
     def proposed(self, chat: int) -> str | None:
         """The next words that the twin may send here."""
@@ -135,9 +138,17 @@ class Truth:
         for event in events[self._events :]:
             if event.kind != "draft" or event.peer_id is None:
                 continue
-            if event.via_session is not None and self._drafts.get(event.peer_id):
+            if event.via_session is None or not self._drafts.get(event.peer_id):
+                continue
+            if self._looked() == self._looks:
+                # It looked before the owner began, and its words were on the way. Telegram cannot compare and set.
+                self.house.counts["drafts_crossed"] += 1
+            else:
                 self.note("overwrites", f"{self._drafts[event.peer_id]!r} in {event.peer_id}")
         self._events = len(events)
+
+    def _looked(self) -> int:
+        return self.house.sandbox.journal.calls["GetPeerDialogsRequest"]
 
     # --- at the end
 

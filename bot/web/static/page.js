@@ -86,10 +86,19 @@
     form.querySelector("[type=submit]").disabled = true;
   });
 
-  // A list is not drawn anew under a hand that is at work in it.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.id === "again" && document.querySelector("#rows [data-keep]")) event.preventDefault();
-  });
+  // A list is not drawn anew under a hand that is at work in it, not by an answer that was on its way before either; it
+  // is drawn when the hand has gone.
+  const AGAIN = 500; // milliseconds until the next try
+  let trying = 0;
+  const notUnderAHand = (event) => {
+    const list = event.detail.requestConfig.elt.id === "again" && document.getElementById("rows");
+    if (!list || !list.querySelector("[data-keep], .htmx-request")) return;
+    event.preventDefault();
+    clearTimeout(trying);
+    trying = setTimeout(() => htmx.trigger(body, "changed-chats"), AGAIN);
+  };
+  document.addEventListener("htmx:beforeRequest", notUnderAHand);
+  document.addEventListener("htmx:beforeSwap", notUnderAHand);
 
   // A choice that leads to another page, such as whom to write as.
   document.addEventListener("change", (event) => {
