@@ -78,7 +78,8 @@ def _version(package: str) -> str | None:
 
 
 def present(device: torch.device) -> dict[str, bool]:
-    """What our side can use here."""
+    """What there is here for our side to use. How it attends in the end a check on the loaded network decides: the key
+    `attention` of the parts that train."""
     return {
         "varlen_attention": device.type == "cuda" and _finds("torch.nn.attention.varlen"),
         "cuda_graphs": device.type == "cuda",

@@ -18,7 +18,7 @@ from bench import conversations, networks, trainers
 from bench.conversations import Conversation
 from bench.features import Bench, NotMeasuredError, demand
 from bench.trainers import Trainer
-from training import fit, recompute
+from training import attention, fit, recompute
 from training.fit import Checkpointing
 from training.model import LanguageModel
 from training.optimizer import Learner
@@ -26,6 +26,8 @@ from training.optimizer import Learner
 CONVERSATIONS = 1_600
 LARGE, MODEST = 8192, 4096
 """Real tokens of a micro-batch on a large GPU, and of one in the 24 GB setting."""
+FAILURES = (RuntimeError, ValueError, TypeError, AttributeError, ImportError)
+"""What one side's failing looks like: memory that runs out, or a version of a library that lacks what it takes."""
 WARM, TIMED = 2, 8
 """Optimizer steps: those before the clock runs, and those that it counts."""
 PARITY_STEPS, PARITY_LAYERS = 20, 4
@@ -86,10 +88,16 @@ def parity(bench: Bench) -> dict[str, Any]:
         network = trainers.prepare(causal, side.trainer)
         batches = side.trainer.batches(_conversations(bench, causal), side.tokens)[:steps]
         losses[name] = _learn(network, side, batches, loss or side.trainer.loss)
+        how = attention.way(network)
     apart = max(abs(one - other) for one, other in zip(losses["ours"], losses["alone"], strict=True))
     bench.note("parity", **losses)
     limit = 1e-2 if bench.device.type == "cuda" else 1e-3
-    return {"parity_max_difference": apart, "parity_limit": limit, "parity_steps": len(losses["ours"])}
+    return {
+        "parity_max_difference": apart,
+        "parity_limit": limit,
+        "parity_steps": len(losses["ours"]),
+        "attention": how,
+    }
 
 
 def train(bench: Bench) -> dict[str, Any]:
@@ -103,7 +111,7 @@ def train(bench: Bench) -> dict[str, Any]:
     }
     if bench.device.type == "cuda":
         sides["ours_compiled"] = partial(ours, LARGE, compiled=True)
-    found = _compare(bench, sides)
+    found = compare(bench, sides)
     speed, peak = ({name: each[key] for name, each in found.items()} for key in ("tokens_per_second", "peak_bytes"))
     return {
         "train_ratio_seed": _ratio(speed, "seed"),
@@ -113,6 +121,7 @@ def train(bench: Bench) -> dict[str, Any]:
         "tokens_per_second": speed,
         "peak_bytes": peak,
         "failed": {name: each["failed"] for name, each in found.items() if each["failed"]},
+        "attention": next((each["attention"] for each in bench.raw if each["side"] == "ours"), None),
         "plan_ratio": {name: _planned(bench, sides[name](), peak[name]) for name in ("ours", "ours_24gb")},
     }
 
@@ -145,7 +154,7 @@ def rivals(bench: Bench) -> dict[str, Any]:
             missing[package] = str(error)
     if len(sides) == 1:
         return {"not_measured": missing}
-    found = _compare(bench, sides)
+    found = compare(bench, sides)
     speed = {name: each["tokens_per_second"] for name, each in found.items()}
     return {
         "train_ratio_trl": _ratio(speed, "trl"),
@@ -164,7 +173,7 @@ def _ratio(speed: dict[str, float | None], other: str, own: str = "ours") -> flo
     return round(one / two, 2) if one and two else None
 
 
-def _compare(bench: Bench, sides: dict[str, Callable[[], Side]]) -> dict[str, dict[str, Any]]:
+def compare(bench: Bench, sides: dict[str, Callable[[], Side]]) -> dict[str, dict[str, Any]]:
     """The median speed and the highest peak of each side, or why it failed: memory that runs out, say."""
     failed: dict[str, str] = {}
     for _ in range(bench.rounds):
@@ -173,8 +182,8 @@ def _compare(bench: Bench, sides: dict[str, Callable[[], Side]]) -> dict[str, di
                 continue
             try:
                 bench.note(name, **_measured(bench, make()))
-            except RuntimeError as error:
-                failed[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+            except FAILURES as error:
+                failed[name] = f"{type(error).__name__}: {str(error)[:200]}".splitlines()[0]
     found = {}
     for name in sides:
         rounds = [each for each in bench.raw if each["side"] == name and name not in failed]
@@ -220,6 +229,7 @@ def _measured(bench: Bench, side: Side) -> dict[str, Any]:
         "steps": len(counted),
         "seconds": seconds,
         "peak_bytes": bench.peak(),
+        "attention": attention.way(network),
     }
 
 

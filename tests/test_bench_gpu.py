@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from bench import gpu, networks
+from bench import gpu, networks, qlora
 from bench.features import Bench
 from training.fit import shape_of
 from training.model import quantization_of
@@ -26,12 +26,14 @@ def test_losses_of_4_bit_networks_are_those_of_each_conversation_alone() -> None
     found, _ = part("parity")
     assert found["parity_steps"] == 4
     assert 0 < found["parity_max_difference"] <= found["parity_limit"]
+    assert found["attention"] == "documents", "there is no varlen kernel on a CPU"
 
 
 def test_every_side_trains_on_the_same_conversations_and_has_its_speed() -> None:
     found, bench = part("train")
     assert set(found["tokens_per_second"]) == {"ours", "ours_24gb", "seed", "plain"}
     assert not found["failed"]
+    assert found["attention"] == "documents"
     assert all(each["tokens"] > 0 and each["steps"] == 2 for each in bench.raw)
     assert found["train_ratio_seed"] == pytest.approx(
         found["tokens_per_second"]["ours"] / found["tokens_per_second"]["seed"], abs=0.01
@@ -70,3 +72,13 @@ def test_the_command_refuses_a_machine_without_a_gpu_and_keeps_raw_numbers(
     monkeypatch.setattr("sys.argv", ["bench.gpu", "--part", "parity", "--tiny", "--out", str(raw)])
     gpu.main()
     assert json.loads(raw.read_text())["raw"][0]["side"] == "parity"
+
+
+def test_a_side_that_a_library_cannot_serve_fails_alone_and_says_why() -> None:
+    def unserved() -> qlora.Side:
+        raise TypeError("no such argument\nin this version")
+
+    bench = Bench("tiny", 1, torch.device("cpu"), tiny=True)
+    found = qlora.compare(bench, {"ours": lambda: qlora.ours(512), "other": unserved})
+    assert found["other"]["failed"] == "TypeError: no such argument"
+    assert found["ours"]["tokens_per_second"] > 0
