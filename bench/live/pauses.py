@@ -93,13 +93,14 @@ def _pause(here: House) -> float:
 
 
 async def _rest(here: House) -> None:
-    """Go on, and let everything that is under way come to its end."""
+    """Go on, and let everything that is under way come to its end; nobody would mend what is cut now."""
     here.sandbox.faults.clear()
     here.sandbox.faults.latency = LATENCY
     gate, here.recording.gate = here.recording.gate, None
+    hear, here.hear = here.hear, None
     Control(here.rows).resume(here.clock.now())
     await here.until(lambda: not Suggestions(here.rows).in_state(*UNDER_WAY) and not _open(here), 30)
-    here.recording.gate = gate
+    here.recording.gate, here.hear = gate, hear
 
 
 def _open(here: House) -> int:
