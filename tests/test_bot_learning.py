@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from contextlib import closing, suppress
@@ -146,6 +147,16 @@ def everything(screen: int) -> bytes:
     return seen
 
 
+async def at_a_terminal(shell: Terminal, verb: str) -> tuple[asyncio.subprocess.Process, int]:
+    """This verb, and the screen that it writes to."""
+    seen, terminal = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", verb), cwd=shell.path, env=shell.environment, stderr=terminal
+    )
+    os.close(terminal)
+    return process, seen
+
+
 BAR = "\N{BOX DRAWINGS HEAVY HORIZONTAL}"
 
 
@@ -153,15 +164,30 @@ async def test_build_shows_a_bar_at_a_terminal_and_none_elsewhere(shell: Termina
     one_chat(shell, "yep yep")
     quiet = (await shell("build")).ok().err
     assert BAR not in quiet, "a line now and then, at most"
-    seen, terminal = os.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "build"), cwd=shell.path, env=shell.environment, stderr=terminal
-    )
-    os.close(terminal)
+    process, seen = await at_a_terminal(shell, "build")
     shown = await asyncio.wait_for(asyncio.to_thread(everything, seen), PATIENCE)
     assert await process.wait() == 0
     assert b"counting tokens" in shown
     assert BAR in shown.decode()
+
+
+async def test_train_shows_a_bar_with_its_loss_and_speed_at_a_terminal_and_says_how_it_goes_on(shell: Terminal) -> None:
+    process, seen = await at_a_terminal(shell, "train")
+    await until(lambda: bool(steps_drawn(shell)))
+    process.send_signal(signal.SIGINT)
+    shown = (await asyncio.wait_for(asyncio.to_thread(everything, seen), PATIENCE)).decode()
+    assert await process.wait() == 130
+    assert BAR in shown
+    assert re.search(r"step \d+, loss \d\.\d\d.*, \d+ tok/s", shown)
+    assert re.search(r"\d:\d\d:\d\d", shown), "since when, and until when"
+    assert "Stopped. Run the same command to go on." in shown
+    assert "Traceback" not in shown
+
+
+def steps_drawn(shell: Terminal) -> list[str]:
+    """The points of the curve of loss, which comes after the bar."""
+    place = shell.home / "training.jsonl"
+    return place.read_text().splitlines()[1:] if place.exists() else []
 
 
 async def test_build_counts_the_owners_tokens_with_the_base_models_own_tokenizer(shell: Terminal) -> None:
