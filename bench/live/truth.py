@@ -36,8 +36,8 @@ class Truth:
     _owner: dict[int, int] = field(default_factory=dict)
     """The newest message of the owner's that the client knew of when this step began, by chat."""
     _drafts: dict[int, str] = field(default_factory=dict)
-    _looks: int = 0
-    """How often the client had looked into an input box when the owner last began a text."""
+    _looks: dict[int, int] = field(default_factory=dict)
+    """How often the client had looked into any input box when the owner last began a text, by chat."""
 
     def note(self, kind: str, why: str) -> None:
         """Something is broken."""
@@ -87,7 +87,7 @@ class Truth:
         """The owner begins a text on another device, or empties the box."""
         await self.house.sandbox.draft(OWNER, chat, text)
         self._drafts[chat] = text
-        self._looks = self._looked()
+        self._looks[chat] = self._looked()
 
     def proposed(self, chat: int) -> str | None:
         """The next words that the twin may send here."""
@@ -140,11 +140,10 @@ class Truth:
                 continue
             if event.via_session is None or not self._drafts.get(event.peer_id):
                 continue
-            if self._looked() == self._looks:
-                # It looked before the owner began, and its words were on the way. Telegram cannot compare and set.
-                self.house.counts["drafts_crossed"] += 1
-            else:
-                self.note("overwrites", f"{self._drafts[event.peer_id]!r} in {event.peer_id}")
+            # It may have looked before the owner began: Telegram cannot compare and set. That is told, not excused.
+            crossed = self._looked() == self._looks[event.peer_id]
+            self.house.counts["drafts_crossed"] += crossed
+            self.note("overwrites", f"{self._drafts[event.peer_id]!r} in {event.peer_id}, crossed: {crossed}")
         self._events = len(events)
 
     def _looked(self) -> int:
