@@ -146,10 +146,14 @@ class Live:
             self.twin.hearing.typing(event.user_id)
 
     async def _on_draft(self, update: types.UpdateDraftMessage) -> None:
-        text = getattr(update.draft, "message", "")
-        if not text and not update.top_msg_id:
+        if update.top_msg_id:
+            return  # a topic has a box of its own, where the twin places nothing
+        dialog_id = utils.get_peer_id(update.peer)
+        self.twin.drafts.begun(dialog_id, update.draft)
+        self._wake.set()
+        if not getattr(update.draft, "message", ""):
             # Sending empties the box too, and its message may come a moment later.
-            asyncio.get_running_loop().call_later(2, self._draft_cleared, utils.get_peer_id(update.peer))
+            asyncio.get_running_loop().call_later(2, self._draft_cleared, dialog_id)
 
     def _draft_cleared(self, dialog_id: int) -> None:
         if not self._fatal.done():  # it may have ended meanwhile, and its rows be closed

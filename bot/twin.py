@@ -6,10 +6,10 @@ Whatever the owner, the other side or a switch does meanwhile wins (`hearing`, `
 state of the chat is thrown away.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.caution import Caution
 from bot.control import Control
@@ -40,6 +40,13 @@ class Drafts(Protocol):
 
     async def remove(self, suggestion: Suggestion) -> bool:
         """Take an untouched one out; False when that must be tried later. Raises UserError when it is not possible."""
+
+    def begun(self, dialog_id: int, draft: Any) -> None:
+        """The owner's app tells what stands in a box."""
+
+    def give_back(self) -> AsyncIterator[int]:
+        """Put back what the owner had begun just before one of the above replaced it; the chats where that was so.
+        Raises UserError, with the owner's text, when it is not possible."""
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ class Twin:
         """One look at the suggestions: drop what is stale, put on its way what was approved on any surface. Quick, so
         that an approval never waits for a reply that is being written elsewhere. What a crash left is shown once its
         chat is `up_to_date`: by then it is known whether the owner has answered."""
+        await self._give_back()
         now = self.now()
         self._expire(now)  # paused or not: what is stale ends and its words are taken back; none are said
         for suggestion in self.suggestions.stale_drafts():
@@ -110,6 +118,15 @@ class Twin:
         else:
             placed = suggestion.surface == "draft" and await self._placed(suggestion)
             self._move(suggestion, State.OFFERED, "draft" if placed else "review")
+
+    async def _give_back(self) -> None:
+        """The owner's text wins over a draft that crossed it. If Telegram forbids that, they get it as a notice."""
+        try:
+            async for dialog_id in self.drafts.give_back():
+                self.emit("draft_given_back", dialog=dialog_id)
+        except UserError as error:
+            self.emit("draft_not_given_back")
+            await self.outbox.to_owner(f"{error} {error.hint}")
 
     async def _take_back(self, suggestion: Suggestion) -> None:
         """Empty the input box of a suggestion that has ended. If Telegram forbids it, the owner is told, once."""

@@ -8,10 +8,13 @@ import pytest
 
 from bench.live import day, kills, leaks, limits, machine, overhead, owner, pauses, planted, routing, steady
 from bench.live.__main__ import BROKEN, kept, part, summed
+from bench.live.boxes import Boxes
 from bench.live.house import UNCAPPED, house, mould
 from bench.live.share import played, quantile
-from bench.live.street import FIRST
+from bench.live.street import FIRST, OWNER
 from bench.live.truth import Truth
+from sandbox.journal import Event
+from tests.household import now
 
 
 def unbroken(found: dict[str, Any], *also: str) -> dict[str, Any]:
@@ -124,6 +127,15 @@ async def test_what_arrives_in_a_pause_twice_or_elsewhere_is_noticed(tmp_path: P
         here.rows.db.execute("UPDATE outbox SET message_id = -message_id")
         truth.finish(False)
     assert {"misrouted", "duplicates", "unsettled"} <= truth.broken.keys()
+
+
+def test_a_replaced_text_of_the_owner_counts_whether_it_was_put_back_or_not() -> None:
+    boxes, chat = Boxes(), FIRST
+    for owners, text in ((True, "dear"), (False, ""), (False, "dear"), (True, ""), (False, "yes"), (True, "yes but")):
+        boxes.read([Event(now(), "draft", OWNER, chat, {"text": text}, None if owners else 1)])
+    assert boxes.counts == {"drafts_placed": 1, "overwrites": 1, "drafts_given_back": 1}
+    boxes.read([Event(now(), "draft", OWNER, chat, {"text": "no"}, 1)])
+    assert boxes.counts == {"drafts_placed": 2, "overwrites": 2, "drafts_given_back": 1}
 
 
 def test_replies_that_crowd_are_over_the_cap() -> None:

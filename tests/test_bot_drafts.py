@@ -2,15 +2,19 @@
 
 import threading
 
+from telethon.tl import types
+
 from bot.control import Control
 from bot.inbox import Inbox
 from bot.policy import Mode
 from bot.review import Review
 from bot.silence import silence
 from bot.suggestion import State, Suggestions
+from sandbox import acts
+from sandbox.box import Draft
 from sandbox.faults import Hold
 from tests.fakes import HandClock, RecordedGenerator
-from tests.household import NO_WAIT, Household, now, person, settle, until
+from tests.household import NO_WAIT, Household, now, person, settle, told, until
 
 
 async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: Household) -> None:
@@ -138,3 +142,73 @@ async def test_a_draft_the_owner_began_meanwhile_sends_an_interrupted_one_to_rev
     async with house.running():
         await house.heard("offered", surface="review")
     assert house.sandbox.town.boxes[house.owner_id].drafts[person(house).id].text == "half a thou"
+
+
+# --- the owner begins a text between our look and our saving
+
+
+async def test_what_the_owner_began_while_a_draft_was_being_placed_is_put_back(house: Household) -> None:
+    anna, placing = person(house), house.sandbox.faults.hold("SaveDraft")
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await placing.reached.wait()
+        begun = Draft("half a thou", now(), [types.MessageEntityBold(0, 4)], reply_to=1)
+        acts.draft(house.sandbox, house.owner_id, anna.id, begun)
+        placing.release()
+        await house.heard("draft_given_back", dialog=anna.id)
+    kept = house.sandbox.town.boxes[house.owner_id].drafts[anna.id]
+    assert (kept.text, kept.reply_to) == ("half a thou", 1)
+    assert [(type(each), each.offset, each.length) for each in kept.entities] == [(types.MessageEntityBold, 0, 4)]
+
+
+async def test_what_the_owner_began_while_a_draft_was_being_removed_is_put_back(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="draft")
+        removing = house.sandbox.faults.hold("SaveDraft")
+        await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
+        await removing.reached.wait()
+        await house.sandbox.draft(house.owner_id, anna.id, "half a")
+        await house.sandbox.draft(house.owner_id, anna.id, "half a thou")
+        removing.release()
+        await house.heard("draft_given_back", dialog=anna.id)
+        await settle()
+    assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "half a thou", "the last of it"
+
+
+async def test_what_the_owner_has_sent_or_thrown_away_meanwhile_is_not_put_back(house: Household) -> None:
+    anna, boris = person(house), person(house, 1)
+    drafts = house.sandbox.town.boxes[house.owner_id].drafts
+    for each in (anna, boris):
+        house.allow(each.id, Mode.DRAFT)
+    async with house.running():
+        for number, each in enumerate((anna, boris), 1):
+            await house.sandbox.say(each.id, house.owner_id, "lunch was great")
+            await house.heard("offered", times=number, surface="draft")
+            removing = house.sandbox.faults.hold("SaveDraft")
+            await house.sandbox.say(each.id, house.owner_id, "and dinner too")
+            await removing.reached.wait()
+            await house.sandbox.draft(house.owner_id, each.id, "it was")
+            if each is anna:
+                await house.sandbox.say(house.owner_id, each.id, "it was")
+            else:
+                await house.sandbox.draft(house.owner_id, each.id, "")
+            removing.release()
+            await settle()
+    assert "it was" not in [each.text for each in drafts.values()]
+    assert not [event for event in house.events if event["event"] == "draft_given_back"]
+
+
+async def test_what_cannot_be_put_back_is_told_to_the_owner_word_by_word(house: Household) -> None:
+    anna, placing = person(house), house.sandbox.faults.hold("SaveDraft")
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await placing.reached.wait()
+        await house.sandbox.draft(house.owner_id, anna.id, "half a thou")
+        house.sandbox.faults.refuse("SaveDraft", 400, "PEER_ID_INVALID")
+        placing.release()
+        await until(lambda: any("half a thou" in text for text in told(house)))

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from bench.live.boxes import Boxes
 from bench.live.house import UNCAPPED, House, Mould, house, joined
 from bench.live.recording import words
 from bench.live.street import FIRST, OWNER
@@ -50,16 +51,9 @@ async def drafted(mould: Mould, folder: Path, times: int) -> dict[str, Any]:
         for first in range(0, times, mould.contacts):
             chats = here.chats[: times - first]
             await asyncio.gather(*(_draft(here, chat, chance.uniform(0, 2.5)) for chat in chats))
-    texts: dict[int, tuple[bool, str]] = {}
-    placed = overwrites = 0
-    for event in here.sandbox.journal.events:
-        if event.kind == "draft" and event.peer_id is not None:
-            twins, text = event.via_session is not None, str(event.detail["text"])
-            before = texts.get(event.peer_id, (True, ""))
-            overwrites += twins and not before[0] and bool(before[1])
-            placed += twins and bool(text)
-            texts[event.peer_id] = twins, text
-    return {"owner_drafts": times, "drafts_placed": placed, "overwrites": overwrites}
+    boxes = Boxes()
+    boxes.read(here.sandbox.journal.events)
+    return {"owner_drafts": times, **boxes.counts}
 
 
 async def _draft(here: House, chat: int, moment: float) -> None:

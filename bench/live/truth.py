@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from bench.live.boxes import Boxes
 from bench.live.house import House
 from bench.live.recording import words
 from bench.live.street import OWNER
@@ -35,9 +36,7 @@ class Truth:
     _expected: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     _owner: dict[int, int] = field(default_factory=dict)
     """The newest message of the owner's that the client knew of when this step began, by chat."""
-    _drafts: dict[int, str] = field(default_factory=dict)
-    _looks: dict[int, int] = field(default_factory=dict)
-    """How often the client had looked into any input box when the owner last began a text, by chat."""
+    _boxes: Boxes = field(default_factory=Boxes)
 
     def note(self, kind: str, why: str) -> None:
         """Something is broken."""
@@ -86,8 +85,6 @@ class Truth:
     async def owner_drafts(self, chat: int, text: str) -> None:
         """The owner begins a text on another device, or empties the box."""
         await self.house.sandbox.draft(OWNER, chat, text)
-        self._drafts[chat] = text
-        self._looks[chat] = self._looked()
 
     def proposed(self, chat: int) -> str | None:
         """The next words that the twin may send here."""
@@ -135,19 +132,10 @@ class Truth:
 
     def _check_drafts(self) -> None:
         events = self.house.sandbox.journal.events
-        for event in events[self._events :]:
-            if event.kind != "draft" or event.peer_id is None:
-                continue
-            if event.via_session is None or not self._drafts.get(event.peer_id):
-                continue
-            # It may have looked before the owner began: Telegram cannot compare and set. That is told, not excused.
-            crossed = self._looked() == self._looks[event.peer_id]
-            self.house.counts["drafts_crossed"] += crossed
-            self.note("overwrites", f"{self._drafts[event.peer_id]!r} in {event.peer_id}, crossed: {crossed}")
+        self._boxes.read(events[self._events :])
         self._events = len(events)
-
-    def _looked(self) -> int:
-        return self.house.sandbox.journal.calls["GetPeerDialogsRequest"]
+        for each in self._boxes.replaced[self.broken["overwrites"] :]:
+            self.note("overwrites", each)
 
     # --- at the end
 
@@ -165,6 +153,8 @@ class Truth:
     def finish(self, settled: bool) -> None:
         """Nothing may be left over, doubled, or out of order."""
         here = self.house
+        self._check_drafts()
+        here.counts["drafts_given_back"] += self._boxes.counts["drafts_given_back"]
         if not settled:
             rows = [tuple(row) for row in here.rows.db.execute("SELECT * FROM inbox WHERE outcome IS NULL")]
             under_way = [(each.id, str(each.state)) for each in Suggestions(here.rows).in_state(*UNDER_WAY)]
