@@ -134,8 +134,10 @@ def test_a_replaced_text_of_the_owner_counts_whether_it_was_put_back_or_not() ->
     for owners, text in ((True, "dear"), (False, ""), (False, "dear"), (True, ""), (False, "yes"), (True, "yes but")):
         boxes.read([Event(now(), "draft", OWNER, chat, {"text": text}, None if owners else 1)])
     assert boxes.counts == {"drafts_placed": 1, "overwrites": 1, "drafts_given_back": 1}
+    assert boxes.gone == 0
     boxes.read([Event(now(), "draft", OWNER, chat, {"text": "no"}, 1)])
     assert boxes.counts == {"drafts_placed": 2, "overwrites": 2, "drafts_given_back": 1}
+    assert boxes.gone == 1
 
 
 def test_replies_that_crowd_are_over_the_cap() -> None:

@@ -10,7 +10,8 @@ from sandbox.journal import Event
 @dataclass(slots=True)
 class Boxes:
     """Read from the journal. A text of the owner's that the twin replaces is an overwrite, whatever comes afterwards;
-    that it is put back is told beside it."""
+    beside it is told whether it was put back, and which of them are gone: the owner's own next text, or an empty box of
+    theirs, takes the place of one."""
 
     counts: Counter[str] = field(
         default_factory=lambda: Counter(drafts_placed=0, overwrites=0, drafts_given_back=0)  # a zero is told too
@@ -33,6 +34,11 @@ class Boxes:
             else:
                 self._twins(event.peer_id, text)
             self._there[event.peer_id] = text
+
+    @property
+    def gone(self) -> int:
+        """In how many boxes the owner's last text has to be missed."""
+        return sum(bool(text) and self._there[chat] != text for chat, text in self._owners.items())
 
     def _twins(self, chat: int, text: str) -> None:
         owners = self._owners.get(chat, "")

@@ -242,7 +242,8 @@ class Machine(RuleBasedStateMachine):
             self.runner.close()
         self.found["runs"] += 1
         self.found["delivered"] += len(self.house.delivered())
-        self.found["drafts_given_back"] += self.house.counts["drafts_given_back"]
+        for name in ("drafts_given_back", "drafts_gone"):
+            self.found[name] += self.house.counts[name]
         self.found.update(self.truth.broken)
         if broken := +self.truth.broken:
             raise AssertionError(f"broken: {dict(broken)}; {self.truth.why}")

@@ -53,7 +53,7 @@ async def drafted(mould: Mould, folder: Path, times: int) -> dict[str, Any]:
             await asyncio.gather(*(_draft(here, chat, chance.uniform(0, 2.5)) for chat in chats))
     boxes = Boxes()
     boxes.read(here.sandbox.journal.events)
-    return {"owner_drafts": times, **boxes.counts}
+    return {"owner_drafts": times, **boxes.counts, "drafts_gone": boxes.gone}
 
 
 async def _draft(here: House, chat: int, moment: float) -> None:

@@ -155,6 +155,7 @@ class Truth:
         here = self.house
         self._check_drafts()
         here.counts["drafts_given_back"] += self._boxes.counts["drafts_given_back"]
+        here.counts["drafts_gone"] += self._boxes.gone
         if not settled:
             rows = [tuple(row) for row in here.rows.db.execute("SELECT * FROM inbox WHERE outcome IS NULL")]
             under_way = [(each.id, str(each.state)) for each in Suggestions(here.rows).in_state(*UNDER_WAY)]
