@@ -39,9 +39,11 @@ class _Box:
 
 @dataclass(slots=True)
 class _Saved:
-    """What we last put into a box, and until when a text of the owner's may turn out to have been in its way."""
+    """What we last put into a box, instead of which words of ours, and until when a text of the owner's may turn out to
+    have been in its way."""
 
     text: str
+    instead_of: str
     until: float = float("inf")
 
 
@@ -90,7 +92,7 @@ class Drafts:
         try:
             async with self._turns[dialog_id]:
                 if (await self._look(dialog_id)).text == text_of(suggestion):
-                    await self._save(dialog_id, types.DraftMessage("", None))
+                    await self._save(dialog_id, types.DraftMessage("", None), text_of(suggestion))
         except (errors.FloodError, errors.ServerError) as error:
             self._wait(dialog_id, error)
             return False
@@ -139,9 +141,10 @@ class Drafts:
                 yield dialog_id
 
     async def _mend(self, dialog_id: int, draft: types.DraftMessage) -> bool:
-        saved, box = self._saved[dialog_id].text, await self._look(dialog_id)
-        ours_is_there = box.text == saved != draft.message
-        if ours_is_there and self._crossed.get(dialog_id) is draft and not _has_sent(draft, box.newest):
+        saved, box = self._saved[dialog_id], await self._look(dialog_id)
+        # An app may also save once more what we had put there: that is ours to take out, not theirs to have back.
+        theirs = draft.message not in (saved.text, saved.instead_of) and self._crossed.get(dialog_id) is draft
+        if theirs and box.text == saved.text and not _has_sent(draft, box.newest):
             await self._save(dialog_id, draft)
             return True
         return False
@@ -154,8 +157,8 @@ class Drafts:
         text = dialog.draft.message if isinstance(dialog.draft, types.DraftMessage) else ""
         return _Box(text, dialog.read_inbox_max_id, newest if isinstance(newest, types.Message) else None)
 
-    async def _save(self, dialog_id: int, draft: types.DraftMessage) -> None:
-        saved = self._saved[dialog_id] = _Saved(draft.message)
+    async def _save(self, dialog_id: int, draft: types.DraftMessage, instead_of: str = "") -> None:
+        saved = self._saved[dialog_id] = _Saved(draft.message, instead_of)
         try:
             peer = await self.client.get_input_entity(dialog_id)
             await self.client(

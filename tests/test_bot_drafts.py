@@ -202,6 +202,22 @@ async def test_what_the_owner_has_sent_or_thrown_away_meanwhile_is_not_put_back(
     assert not [event for event in house.events if event["event"] == "draft_given_back"]
 
 
+async def test_words_of_the_twin_that_an_app_saves_once_more_are_not_put_back(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.DRAFT)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered", surface="draft")
+        removing = house.sandbox.faults.hold("SaveDraft")
+        with house.live() as live:
+            silence(live, anna.id, now())
+        await removing.reached.wait()
+        await house.sandbox.draft(house.owner_id, anna.id, "sounds good")
+        removing.release()
+        await settle()
+    assert anna.id not in house.sandbox.town.boxes[house.owner_id].drafts
+
+
 async def test_what_cannot_be_put_back_is_told_to_the_owner_word_by_word(house: Household) -> None:
     anna, placing = person(house), house.sandbox.faults.hold("SaveDraft")
     house.allow(anna.id, Mode.DRAFT)
