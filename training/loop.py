@@ -18,6 +18,7 @@ from training.optimizer import Learner
 from training.packing import MicroBatch
 from training.schedule import TrainOptions
 from training.step import NoMemoryError, NotANumberError, Stepper
+from training.unpacked import unpacked
 from training.validation import Validation
 
 CHECKPOINT_SECONDS = 180.0
@@ -95,7 +96,7 @@ class Loop:
         saved, within_a_step = self._now(), False
         self._model.causal.train()
         try:
-            with ctrl_c() as pressed:
+            with unpacked(self._model.causal), ctrl_c() as pressed:
                 while not self.ended and not ranks.anywhere(stop() or pressed()):
                     before, within_a_step = self.here, True
                     report = self._next()

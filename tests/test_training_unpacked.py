@@ -1,0 +1,51 @@
+"""A base in 4 bit has gradients, whatever it was read for before."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench import networks
+from training.unpacked import unpacked
+
+IDS = torch.arange(5, 45)[None]
+
+
+@pytest.fixture
+def network() -> Any:
+    pytest.importorskip("bitsandbytes")
+    return networks.network("tiny", "nf4", torch.device("cpu"))
+
+
+def gradient(network: Any) -> Tensor | None:
+    """Of the loss with respect to what goes into the first layer."""
+    begun = network.get_input_embeddings()(IDS).detach().requires_grad_()
+    network(inputs_embeds=begun, labels=IDS).loss.backward()
+    return begun.grad
+
+
+def read(network: Any) -> None:
+    with torch.no_grad():
+        network.eval()(IDS)
+
+
+def test_a_base_that_was_read_before_it_is_trained_has_the_gradients_that_it_was_loaded_with(network: Any) -> None:
+    with unpacked(network):
+        loaded = gradient(network.train())
+    read(network)
+    with unpacked(network):
+        after = gradient(network.train())
+        read(network)  # a validation on the way
+        on_the_way = gradient(network.train())
+    assert loaded is not None
+    assert after is not None, "rounded in between, but there"
+    assert float((after - loaded).norm() / loaded.norm()) < 0.03
+    assert torch.equal(after, on_the_way)
+
+
+def test_after_the_training_the_quicker_kernel_may_be_used_again(network: Any) -> None:
+    before = [getattr(module, "support_avx512bf16_for_cpu", None) for module in network.modules()]
+    with pytest.raises(RuntimeError), unpacked(network):
+        raise RuntimeError("no memory")
+    assert [getattr(module, "support_avx512bf16_for_cpu", None) for module in network.modules()] == before
