@@ -47,15 +47,16 @@ def tokenizer() -> Any:
     return real().tokenizer
 
 
-def tiny(seed: int = 0) -> LanguageModel:
-    """A random two-layer model with the real tokenizer: for everything that does not depend on the weights."""
+def tiny(seed: int = 0, hidden: int = 48) -> LanguageModel:
+    """A random two-layer model with the real tokenizer: for everything that does not depend on the weights. Packed for
+    a CPU kernel, layers in 4 bit want multiples of 32: 64 is such a `hidden`."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
         vocab_size=49152,
-        hidden_size=48,
-        intermediate_size=96,
+        hidden_size=hidden,
+        intermediate_size=2 * hidden,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -71,7 +72,7 @@ def tiny(seed: int = 0) -> LanguageModel:
     network.requires_grad_(False)
     network.eval()
     identity = model.identify("tiny", f"seed-{seed}", tokenizer(), network)
-    return LanguageModel(tokenizer(), network, identity, anew=lambda: tiny(seed).causal)
+    return LanguageModel(tokenizer(), network, identity, anew=lambda: tiny(seed, hidden).causal)
 
 
 def chat(lines: tuple[tuple[bool, str], ...] = CHAT, dialog: int = 7) -> Transcript:

@@ -1,8 +1,8 @@
 """A base in 4 bit that can be learned on.
 
 On CPUs with AVX512-BF16 bitsandbytes (0.50.2) packs the weights of a layer anew at the first reading without gradients,
-for a quicker kernel. That one has no gradients, it is used from then on in training too, and nothing says so: the LoRA
-weights of all layers but the last learn from noise.
+for a quicker kernel. That one passes no gradient on, is used from then on in training too, and nothing but a warning
+says so: the LoRA weights before it learn from what goes around it.
 """
 
 import contextlib
@@ -17,9 +17,16 @@ def unpacked(network: Any) -> Iterator[None]:
     layers = [module for module in network.modules() if getattr(module, "support_avx512bf16_for_cpu", False)]
     for layer in layers:
         layer.support_avx512bf16_for_cpu = False
-        layer.state_dict()  # the one public way to have it unpacked: what is saved is unpacked in place
+        _unpack(layer)
     try:
         yield
     finally:
         for layer in layers:
             layer.support_avx512bf16_for_cpu = True
+
+
+def _unpack(layer: Any) -> None:
+    layer.state_dict()  # the one public way: what is saved is unpacked in place
+    scales = layer.weight.quant_state.absmax
+    if scales.dim() == 2:  # 0.50.2 leaves them by columns, as the kernel wants them; all else reads them by rows
+        layer.weight.quant_state.absmax = scales.T.reshape(-1).float()
