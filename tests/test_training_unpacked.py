@@ -1,4 +1,4 @@
-"""A base in 4 bit has gradients, whatever it was read for before."""
+"""A base in 4 bit has gradients, whatever it was read for before, and is measured as it was loaded."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench import networks
 from tests import training_models as models
-from training import model, train
+from training import evaluate, model, train
 from training.schedule import TrainOptions
 from training.unpacked import unpacked
 
@@ -20,6 +20,16 @@ IDS = torch.arange(5, 45)[None]
 def network() -> Any:
     pytest.importorskip("bitsandbytes")
     return networks.network("tiny", "nf4", torch.device("cpu"))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> str:
+    """A base in a folder."""
+    pytest.importorskip("bitsandbytes")
+    base, folder = models.tiny(hidden=64), tmp_path / "tiny"
+    base.causal.save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+    return str(folder)
 
 
 def gradient(network: Any) -> Tensor | None:
@@ -55,16 +65,12 @@ def test_after_the_training_the_quicker_kernel_may_be_used_again(network: Any) -
     assert [getattr(module, "support_avx512bf16_for_cpu", None) for module in network.modules()] == before
 
 
-def test_a_base_in_4_bit_learns_the_same_whether_it_was_measured_before_or_not(tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes")
-    base = models.tiny(hidden=64)
-    base.causal.save_pretrained(tmp_path / "tiny")
-    base.tokenizer.save_pretrained(tmp_path / "tiny")
+def test_a_base_in_4_bit_learns_the_same_whether_it_was_measured_before_or_not(stored: str, tmp_path: Path) -> None:
     data = models.dataset(tmp_path / "dataset", models.windows(8))
     options = TrainOptions(max_steps=8, method="qlora", learning_rate=5e-3, warmup_loss_tokens=100)
     weights = []
     for name in ("never packed", "untouched", "measured"):
-        loaded = model.load(str(tmp_path / "tiny"), tmp_path, "nf4")
+        loaded = model.load(stored, tmp_path, "nf4")
         if name == "never packed":
             for module in loaded.causal.modules():
                 module.support_avx512bf16_for_cpu = False
@@ -76,3 +82,14 @@ def test_a_base_in_4_bit_learns_the_same_whether_it_was_measured_before_or_not(t
     never, untouched, measured = weights
     assert torch.equal(untouched, never)
     assert torch.cosine_similarity(measured, never, dim=0) > 0.99
+
+
+def test_a_base_in_4_bit_is_measured_as_it_was_loaded(stored: str, tmp_path: Path) -> None:
+    found = []
+    for kernel in (True, False):
+        loaded = model.load(stored, tmp_path, "nf4")
+        if not kernel:
+            for module in loaded.causal.modules():
+                module.support_avx512bf16_for_cpu = False
+        found.append(evaluate.held_out(loaded, models.windows(8)))
+    assert found[0] == found[1]
