@@ -11,7 +11,15 @@ from training import confidence, evaluate, examples
 from training.generate import Generator
 from training.model import LanguageModel
 
+IN_FULL = 5.0
+"""Minutes of training from which on everything is measured that may be."""
 NOTHING = "The dataset is too small to hold anything out, so there is no figure."
+
+
+def worth(minutes: float | None, most: int) -> int:
+    """How many of at most so many windows a training of so many minutes is measured on: it should not take longer than
+    the learning, and of fewer than half of them the intervals would say nothing."""
+    return most if minutes is None else min(most, max((most + 1) // 2, round(most * minutes / IN_FULL)))
 
 
 def measure(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Method = Literal["qlora", "lora", "full"]
 SCORED = 80
-"""Held-out windows that a comparison reads: enough for an interval, in about a minute on a CPU."""
+"""Held-out windows that a comparison reads: enough for an interval, in a few minutes on a CPU."""
 MEASURED_LATER = "Not measured yet: `doppelgram evaluate` does that, on one GPU."
 """After a training on several."""
 
@@ -133,7 +133,7 @@ def learn(
             draw(Point(report.step, report.loss, report.fraction, report.tokens_per_second, report.seconds))
 
         def held_out() -> dict[str, float]:
-            measured.update(measure.measure(desk, model, out, bar, SCORED))
+            measured.update(measure.measure(desk, model, out, bar, measure.worth(options.minutes, SCORED)))
             return measure.losses(measured)
 
         result = teach(model, desk.home.dataset, out, options, step, measure=held_out)
