@@ -45,28 +45,24 @@ def lines(question: str, flag: str) -> Iterator[str]:
 
 async def line_async(question: str, flag: str, *, hidden: bool = False) -> str:
     """`line`, while the connection stays alive."""
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[str] = loop.create_future()
+    loop, read = asyncio.get_running_loop(), asyncio.Event()
+    # Beside the loop, not through it: in debug mode asyncio logs what it is given, and an answer may be a password.
+    answer: list[str | Exception] = []
 
-    def settle(value: str | Exception) -> None:
-        if answered.done():
-            return
-        if isinstance(value, Exception):
-            answered.set_exception(value)
-        else:
-            answered.set_result(value)
-
-    def read() -> None:
+    def reading() -> None:
         try:
-            value: str | Exception = line(question, flag, hidden=hidden)
+            answer.append(line(question, flag, hidden=hidden))
         except Exception as error:
-            value = error
+            answer.append(error)
         with contextlib.suppress(RuntimeError):  # the loop is gone: the person pressed Ctrl-C
-            loop.call_soon_threadsafe(settle, value)
+            loop.call_soon_threadsafe(read.set)
 
     with _restored():
-        threading.Thread(target=read, daemon=True).start()
-        return await answered
+        threading.Thread(target=reading, daemon=True).start()
+        await read.wait()
+    if isinstance(answer[0], Exception):
+        raise answer[0]
+    return answer[0]
 
 
 def confirmed(question: str, word: str) -> bool:

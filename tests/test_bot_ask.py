@@ -1,6 +1,8 @@
 """Questions at a real terminal (a pseudo-terminal of the system): prompts, hidden answers, Ctrl-C."""
 
 import asyncio
+import io
+import logging
 import os
 import pty
 import sys
@@ -9,10 +11,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from bot import ask
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestions
+from data.errors import UserError
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.terminal import PATIENCE, Terminal, suggest, until
@@ -160,3 +165,22 @@ async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: 
     assert [each.state for each in ended if each] == [State.APPROVED, State.EDITED, State.SKIPPED, State.OFFERED]
     assert ended[1]
     assert ended[1].final == ("my own words",)
+
+
+async def test_what_is_answered_is_in_no_log_of_asyncio_either(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{PASSWORD}\n"))
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    loop.slow_callback_duration = 0.0  # each step is told, with what it was given
+    try:
+        with caplog.at_level(logging.DEBUG):
+            assert await ask.line_async("2FA password", "somewhere", hidden=True) == PASSWORD
+            await asyncio.sleep(0)
+        assert "Executing" in caplog.text
+        assert PASSWORD not in caplog.text
+        with pytest.raises(UserError):
+            await ask.line_async("2FA password", "somewhere", hidden=True)
+    finally:
+        loop.set_debug(False)

@@ -151,7 +151,8 @@ async def _play(here: House, copy: Path, verb: str, search: Search, fatal: int) 
             await _code(here, process, phone)
             code = here.sandbox.code_for(phone) if phone in here.sandbox.codes else ""
             lines = [WRONG_CODE, code, WRONG_PASSWORD, PASSWORD]
-            out, err = await process.communicate("\n".join([*lines, ""]).encode())
+            given = "\n".join([*lines, ""]).encode()
+            out, err = await asyncio.wait_for(process.communicate(given), PATIENCE)
         else:
             out, err = await _ended(here, process, verb)
     finally:
