@@ -17,8 +17,8 @@ NOTHING = "The dataset is too small to hold anything out, so there is no figure.
 
 
 def worth(minutes: float | None, most: int) -> int:
-    """How many of at most so many windows a training of so many minutes is measured on: it should not take longer than
-    the learning, and of fewer than half of them the intervals would say nothing."""
+    """How many of at most so many windows a training of so many minutes is measured on: fewer after a short one, which
+    should not wait long for its figures, but at least half, for the sake of their intervals."""
     return most if minutes is None else min(most, max((most + 1) // 2, round(most * minutes / IN_FULL)))
 
 

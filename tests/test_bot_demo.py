@@ -79,6 +79,7 @@ async def test_the_whole_road_hands_off_keeps_every_promise_after_a_few_steps_of
     assert report["quantization"] == "nf4"
     assert report["pulled"] >= 10_000
     assert len(report["controls"]) >= 4
+    assert max(control["n"] for control in report["controls"]) == 4, "half as many as after five minutes"
     low, high = report["own_gain_interval"]
     assert low <= report["own_gain"] <= high
     assert report["loss_adapter_nf4"] > 0

@@ -146,15 +146,13 @@ async def _play(here: House, copy: Path, verb: str, search: Search, fatal: int) 
         phone = here.sandbox.town.owner.phone or ""
         words = (verb, "--phone", f"+{phone}", *VERBS[verb]) if verb == LOGIN else (verb, *VERBS[verb])
         process = await _start(here, copy, words, fatal)
+        given = b""
         if verb == LOGIN:
             here.sandbox.codes.pop(phone, None)
             await _code(here, process, phone)
             code = here.sandbox.code_for(phone) if phone in here.sandbox.codes else ""
-            lines = [WRONG_CODE, code, WRONG_PASSWORD, PASSWORD]
-            given = "\n".join([*lines, ""]).encode()
-            out, err = await asyncio.wait_for(process.communicate(given), PATIENCE)
-        else:
-            out, err = await _ended(here, process, verb)
+            given = "\n".join([WRONG_CODE, code, WRONG_PASSWORD, PASSWORD, ""]).encode()
+        out, err = await _ended(here, process, verb, given)
     finally:
         shutil.rmtree(copy)
     search.through(verb, out.decode(), err.decode())
@@ -195,10 +193,10 @@ async def _code(here: House, process: asyncio.subprocess.Process, phone: str) ->
             await asyncio.sleep(0.05)
 
 
-async def _ended(here: House, process: asyncio.subprocess.Process, verb: str) -> tuple[bytes, bytes]:
+async def _ended(here: House, process: asyncio.subprocess.Process, verb: str, given: bytes) -> tuple[bytes, bytes]:
     """Wait for the end; what does not end by itself has something to do first, and is told to."""
     if verb not in OPEN:
-        return await asyncio.wait_for(process.communicate(), PATIENCE)
+        return await asyncio.wait_for(process.communicate(given), PATIENCE)
     assert process.stdout
     assert process.stderr
     err, out = asyncio.create_task(process.stderr.read()), b""
