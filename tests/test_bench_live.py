@@ -51,6 +51,7 @@ def test_a_day_with_restarts_loses_nothing() -> None:
     found = unbroken(played(lambda m, f: day.check(m, f, 60, 2), 3))
     assert found["day_replies"] >= 60
     assert found["memory_growth_bytes"] < 50_000_000
+    assert 1_000 < found["day_server_growth_bytes"] / (60 * (1 - day.WARM)) < 10_000, "what a message is to the server"
 
 
 def test_pauses_in_whatever_the_twin_is_at_stop_it() -> None:
