@@ -13,6 +13,7 @@ from pathlib import Path
 from data.archive import Archive
 from data.consent import Ledger
 from data.message import Dialog, Kind, Message
+from data.tables import COLUMNS, row_of
 from data.transcript import Scope
 
 START = datetime(2023, 1, 2, 8, 0, tzinfo=UTC)
@@ -110,7 +111,5 @@ def _words(chance: random.Random) -> _Words:
 
 
 def _insert(archive: Archive, messages: Iterator[Message]) -> None:
-    from data.archive import _COLUMNS, _to_row
-
-    places = ", ".join("?" * len(_COLUMNS.split(",")))
-    archive.db.executemany(f"INSERT INTO messages ({_COLUMNS}) VALUES ({places})", map(_to_row, messages))
+    places = ", ".join("?" * len(COLUMNS.split(",")))
+    archive.db.executemany(f"INSERT INTO messages ({COLUMNS}) VALUES ({places})", map(row_of, messages))

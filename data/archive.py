@@ -6,68 +6,11 @@ Writing the same message twice is the same as writing it once, so a pull can be 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from data.message import CHANNELS, Dialog, Kind, Message, Person
 from data.store import Store
-
-MIGRATIONS: tuple[tuple[str, str], ...] = (
-    (
-        "first",
-        """
-        CREATE TABLE dialogs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, title TEXT NOT NULL, username TEXT,
-                              phone TEXT, last_at REAL);
-        CREATE TABLE messages (dialog_id INTEGER NOT NULL, id INTEGER NOT NULL, mine INTEGER NOT NULL,
-                               sent_at REAL NOT NULL, text TEXT NOT NULL, reply_to INTEGER, edited_at REAL,
-                               media TEXT, forwarded INTEGER NOT NULL, by_twin INTEGER NOT NULL,
-                               PRIMARY KEY (dialog_id, id)) WITHOUT ROWID;
-        CREATE TABLE cursors (dialog_id INTEGER PRIMARY KEY, newest INTEGER NOT NULL, resume_at INTEGER,
-                              resume_newest INTEGER, floor INTEGER NOT NULL DEFAULT 0);
-        CREATE TABLE consents (id INTEGER PRIMARY KEY, dialog_id INTEGER NOT NULL, scope TEXT NOT NULL,
-                               granted_at REAL NOT NULL, granted_by TEXT NOT NULL, how TEXT NOT NULL,
-                               revoked_at REAL);
-        CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-        """,
-    ),
-    (
-        "groups",
-        """
-        CREATE TABLE people (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, username TEXT);
-        ALTER TABLE dialogs ADD COLUMN migrated_to INTEGER;
-        ALTER TABLE dialogs ADD COLUMN protected INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE dialogs ADD COLUMN archived INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE messages ADD COLUMN sender_id INTEGER;
-        ALTER TABLE messages ADD COLUMN topic_id INTEGER;
-        ALTER TABLE messages ADD COLUMN quote TEXT;
-        ALTER TABLE messages ADD COLUMN via_bot INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE messages ADD COLUMN reactions TEXT;
-        ALTER TABLE messages ADD COLUMN service INTEGER NOT NULL DEFAULT 0
-        """,
-    ),
-    (
-        "changes",
-        """
-        ALTER TABLE cursors ADD COLUMN gap_since REAL;
-        ALTER TABLE cursors ADD COLUMN pts INTEGER;
-        ALTER TABLE cursors ADD COLUMN recheck INTEGER NOT NULL DEFAULT 0;
-        ALTER TABLE consents ADD COLUMN member_id INTEGER
-        """,
-    ),
-    ("mentions", "ALTER TABLE messages ADD COLUMN mentioned INTEGER NOT NULL DEFAULT 0"),
-    ("contacts", "ALTER TABLE dialogs ADD COLUMN contact INTEGER NOT NULL DEFAULT 0"),
-)
-
-_COLUMNS = (
-    "dialog_id, id, mine, sent_at, text, reply_to, edited_at, media, forwarded, "
-    "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
-)
-_ODD = (
-    "(text = '' OR media NOT NULL OR quote NOT NULL OR forwarded OR via_bot OR service OR by_twin"
-    " OR (reply_to NOT NULL AND NOT mine))"
-)
-"""Whether a transcript shows, or learns, anything else of a message than its text."""
-_DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
+from data.tables import COLUMNS, DIALOG_COLUMNS, MIGRATIONS, ODD, dialog_of, dialog_row_of, message_of, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +71,16 @@ class Archive(Store):
 
     def _save(self, message: Message) -> Saved:
         row = self.db.execute(
-            f"SELECT {_COLUMNS} FROM messages WHERE dialog_id = ? AND id = ?", (message.dialog_id, message.id)
+            f"SELECT {COLUMNS} FROM messages WHERE dialog_id = ? AND id = ?", (message.dialog_id, message.id)
         ).fetchone()
-        values = _to_row(message)
+        values = row_of(message)
         if row is None:
-            self.db.execute(f"INSERT INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+            self.db.execute(f"INSERT INTO messages ({COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
             return Saved(new=1)
         values = (*values[:-2], int(message.mentioned or row["mentioned"]), int(message.by_twin or row["by_twin"]))
         if tuple(row) == values:
             return Saved()
-        self.db.execute(f"REPLACE INTO messages ({_COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
+        self.db.execute(f"REPLACE INTO messages ({COLUMNS}) VALUES ({', '.join('?' * len(values))})", values)
         return Saved(edited=1)
 
     def delete(self, dialog_id: int | None, ids: Iterable[int]) -> int:
@@ -163,7 +106,7 @@ class Archive(Store):
         """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
         sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is anything more."""
         return self.tuples(
-            f"SELECT id, mine, sent_at, text, sender_id, {_ODD} FROM messages"
+            f"SELECT id, mine, sent_at, text, sender_id, {ODD} FROM messages"
             " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",
             dialog_id,
             topic,
@@ -216,7 +159,7 @@ class Archive(Store):
         self.db.execute("UPDATE messages SET by_twin = 1 WHERE dialog_id = ? AND id = ?", (dialog_id, message_id))
 
     def _select(self, where: str, *values: object) -> list[Message]:
-        return [_to_message(row) for row in self.db.execute(f"SELECT {_COLUMNS} FROM messages {where}", values)]
+        return [message_of(row) for row in self.db.execute(f"SELECT {COLUMNS} FROM messages {where}", values)]
 
     def count(self, dialog_id: int | None = None) -> int:
         """How many messages there are, in one dialog or in all."""
@@ -232,9 +175,9 @@ class Archive(Store):
         with self.transaction():
             before = {each.id: each.protected for each in self.dialogs() if each.kind is Kind.PRIVATE}
             self.db.executemany(
-                f"REPLACE INTO dialogs ({_DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"REPLACE INTO dialogs ({DIALOG_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
-                    _dialog_row(replace(each, protected=each.protected or before.get(each.id, False)))
+                    dialog_row_of(replace(each, protected=each.protected or before.get(each.id, False)))
                     for each in dialogs
                 ],
             )
@@ -245,12 +188,12 @@ class Archive(Store):
 
     def dialogs(self) -> list[Dialog]:
         """All known dialogs, the most recent first."""
-        return [_to_dialog(row) for row in self.db.execute("SELECT * FROM dialogs ORDER BY last_at DESC, id")]
+        return [dialog_of(row) for row in self.db.execute("SELECT * FROM dialogs ORDER BY last_at DESC, id")]
 
     def dialog(self, dialog_id: int) -> Dialog | None:
         """One dialog, or None."""
         row = self.db.execute("SELECT * FROM dialogs WHERE id = ?", (dialog_id,)).fetchone()
-        return _to_dialog(row) if row else None
+        return dialog_of(row) if row else None
 
     # --- who wrote in groups
 
@@ -334,63 +277,3 @@ class Archive(Store):
                 self.db.execute(f"DELETE FROM people WHERE id NOT IN ({others})")
         self.rewrite()
         return removed
-
-
-def _stamp(moment: datetime | None) -> float | None:
-    return moment.timestamp() if moment else None
-
-
-def _moment(stamp: float | None) -> datetime | None:
-    return datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
-
-
-def _to_row(m: Message) -> tuple[object, ...]:
-    place = m.dialog_id, m.id, int(m.mine), m.sent_at.timestamp()
-    content = m.text, m.reply_to, _stamp(m.edited_at), m.media, int(m.forwarded)
-    origin = m.sender_id, m.topic_id, m.quote, int(m.via_bot), m.reactions, int(m.service)
-    return (*place, *content, *origin, int(m.mentioned), int(m.by_twin))
-
-
-def _to_message(row: sqlite3.Row) -> Message:
-    """A message from its row, whose columns are its fields in their order: looked up by name it would take longer."""
-    dialog_id, id_, mine, sent_at, text, reply_to, edited_at, media, forwarded, *origin = row
-    sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin = origin
-    return Message(
-        dialog_id,
-        id_,
-        bool(mine),
-        datetime.fromtimestamp(sent_at, UTC),
-        text,
-        reply_to,
-        _moment(edited_at),
-        media,
-        bool(forwarded),
-        sender_id,
-        topic_id,
-        quote,
-        bool(via_bot),
-        reactions,
-        bool(service),
-        bool(mentioned),
-        bool(by_twin),
-    )
-
-
-def _dialog_row(d: Dialog) -> tuple[object, ...]:
-    named = d.id, d.kind, d.title, d.username, d.phone, _stamp(d.last_at)
-    return (*named, d.migrated_to, int(d.protected), int(d.archived), int(d.contact))
-
-
-def _to_dialog(row: sqlite3.Row) -> Dialog:
-    return Dialog(
-        row["id"],
-        Kind(row["kind"]),
-        row["title"],
-        row["username"],
-        row["phone"],
-        _moment(row["last_at"]),
-        row["migrated_to"],
-        bool(row["protected"]),
-        bool(row["archived"]),
-        bool(row["contact"]),
-    )

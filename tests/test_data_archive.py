@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from data.archive import MIGRATIONS, Archive, Cursor, Saved
+from data.archive import Archive, Cursor, Saved
 from data.errors import UserError
 from data.message import Dialog, Kind, Message, Person
 from data.store import migrate
+from data.tables import MIGRATIONS
 
 NOON = datetime(2024, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 ANNA, BEN, GROUP, SUPERGROUP = 11, 12, -13, -1000000000014
