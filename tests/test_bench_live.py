@@ -9,7 +9,8 @@ import pytest
 from bench.live import day, kills, leaks, limits, machine, overhead, owner, pauses, planted, routing, steady
 from bench.live.__main__ import BROKEN, kept, part, summed
 from bench.live.boxes import Boxes
-from bench.live.house import UNCAPPED, house, mould
+from bench.live.house import UNCAPPED, house
+from bench.live.mould import mould
 from bench.live.share import played, quantile
 from bench.live.street import FIRST, OWNER
 from bench.live.truth import Truth

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bench.live.house import House, house, mould
+from bench.live.house import House, house
+from bench.live.mould import mould
 from bench.live.street import FIRST, OWNER
 from bench.live.wire import Wire
 from bot.control import Control

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from telethon import events, utils
 
-from bench.live.house import Mould, house, mould
+from bench.live.house import house
+from bench.live.mould import Mould, mould
 from bench.live.street import FIRST, OWNER, strangers_write
 from data.telegram import connect
 from sandbox.people import channel_id

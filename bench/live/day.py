@@ -10,7 +10,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from bench.live.house import UNCAPPED, Mould, house
+from bench.live.house import UNCAPPED, house
+from bench.live.mould import Mould
 from bench.live.recording import words
 from bench.live.street import FIRST, OWNER
 from bench.live.truth import UNDER_WAY

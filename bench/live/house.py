@@ -1,7 +1,7 @@
 """A home that is logged in to a street, and a live client over it: what every check of `bench.live` starts from.
 
-All of it is real but the model's words. Logging in takes a key exchange, so that is done once: each house is poured
-from the same mould, with a town, a server and files of its own.
+All of it is real but the model's words. Each house is poured from the same mould, with a town, a server and files of
+its own.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.live.moments import Arrivals, LoopClock
+from bench.live.mould import Mould, log_in, login_to
 from bench.live.recording import Recording, recorded_adapter, sure
 from bench.live.street import FIRST, OWNER, street
 from bot.guard import Guard
@@ -29,12 +31,11 @@ from bot.settings import LiveSettings, PullSettings, Settings
 from data.archive import Archive
 from data.consent import Ledger
 from data.samples import Shape
-from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
+from data.telegram import Login
 from data.transcript import Scope
-from sandbox.clock import TUESDAY, Clock
+from sandbox.clock import TUESDAY
 from sandbox.journal import Delivery
 from sandbox.server import Sandbox
-from sandbox.session import Login as Known
 
 GUARD = Guard()
 """It reads its word lists once."""
@@ -49,66 +50,6 @@ UNCAPPED: dict[str, Any] = {
     "auto_days": 10**6,
 }
 """No limit on automatic replies: where something else is measured."""
-
-
-class LoopClock(Clock):
-    """The time of the running loop, which may be in a hurry. `ahead` moves it by hand."""
-
-    def __init__(self, start: datetime = TUESDAY) -> None:
-        super().__init__(start)
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self.ahead = timedelta()
-
-    def now(self) -> datetime:
-        """What time it is."""
-        return self.start + self.ahead + timedelta(seconds=self._loop.time() - self._began)
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass at once."""
-        self.ahead += timedelta(seconds=seconds)
-
-
-class Arrivals(list[Delivery]):
-    """The journal's deliveries, with the loop's time of each: Telegram's own dates are whole seconds."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.moments: list[float] = []
-
-    def append(self, delivery: Delivery) -> None:
-        """Another message arrives."""
-        super().append(delivery)
-        self.moments.append(asyncio.get_running_loop().time())
-
-
-@dataclass(frozen=True, slots=True)
-class Mould:
-    """A home with a login and a list of chats, and what its server knows of that login."""
-
-    folder: Path
-    logins: dict[bytes, Known]
-    contacts: int
-
-
-async def mould(folder: Path, contacts: int = 3) -> Mould:
-    """Log in, once."""
-    home = Home.at(folder)
-    async with Sandbox(street(LoopClock(TUESDAY - timedelta(hours=1)), contacts)) as sandbox:
-        await _log_in(sandbox, home, OWNER)
-        return Mould(folder, {key: copy(login) for key, login in sandbox.logins.items()}, contacts)
-
-
-async def _log_in(sandbox: Sandbox, home: Home, account: int) -> None:
-    phone = sandbox.town.accounts[account].phone or ""
-
-    async def code(_question: str, _hidden: bool) -> str:
-        return sandbox.code_for(phone)
-
-    async with connect(_login(sandbox, home)) as client:
-        await log_in_by_code(client, f"+{phone}", code)
-        with closing(Archive(home.archive)) as archive:
-            archive.save_dialogs(await dialogs_of(client))
 
 
 @dataclass
@@ -197,7 +138,7 @@ class House:
     @property
     def login(self) -> Login:
         """The owner's login."""
-        return _login(self.sandbox, self.home, self.wire)
+        return login_to(self.sandbox, self.home, self.wire)
 
     @property
     def ended(self) -> bool:
@@ -326,18 +267,12 @@ async def joined(first: House, account: int, path: Path) -> AsyncIterator[House]
     """The house of somebody else in the same town, with the same settings, whose chat with the first one's owner is in
     auto."""
     home = Home.at(path)
-    await _log_in(first.sandbox, home, account)
+    await log_in(first.sandbox, home, account)
     other = House(first.sandbox, home, first.settings.model_copy(update={"home": path}), first.clock, look=first.look)
     with closing(other):
         other.allow(OWNER, Mode.AUTO)
         await asyncio.sleep(1)
         yield other
-
-
-def _login(sandbox: Sandbox, home: Home, wire: str = "") -> Login:
-    host, port = (wire or sandbox.address).split(":")
-    server = Server(host, int(port), sandbox.dc, sandbox.public_key)
-    return Login(sandbox.town.api_id, sandbox.town.api_hash, home.session, server)
 
 
 def _forget_updates(made: House) -> None:

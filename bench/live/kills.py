@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.live.child import PATIENCE, Child, child
-from bench.live.house import UNCAPPED, House, Mould, house
+from bench.live.house import UNCAPPED, House, house
+from bench.live.mould import Mould
 from bench.live.share import quantile
 from bench.live.street import FIRST
 from bench.live.truth import UNDER_WAY, Truth

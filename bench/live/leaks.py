@@ -17,8 +17,9 @@ from typing import Any
 from telethon.sessions import SQLiteSession, StringSession
 
 from bench.live.child import environment
-from bench.live.house import House, Mould, house
+from bench.live.house import House, house
 from bench.live.loud import BUG, CALLS
+from bench.live.mould import Mould
 from bench.live.planted import (
     IN_FILES,
     MALFORMED,

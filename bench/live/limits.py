@@ -9,7 +9,8 @@ from datetime import time
 from pathlib import Path
 from typing import Any
 
-from bench.live.house import House, Mould, house
+from bench.live.house import House, house
+from bench.live.mould import Mould
 from bench.live.recording import words
 from bench.live.street import OWNER
 from bot.settings import LiveSettings

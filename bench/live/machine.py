@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from bench.live.haste import HastyLoop
-from bench.live.house import UNCAPPED, House, Mould, house, mould
+from bench.live.house import UNCAPPED, House, house
+from bench.live.mould import Mould, mould
 from bench.live.share import memory
 from bench.live.street import FIRST, OWNER, strangers_write
 from bench.live.truth import Truth

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.live.house import UNCAPPED, Mould, house
+from bench.live.house import UNCAPPED, house
+from bench.live.mould import Mould
 from bench.live.recording import words
 from bench.live.share import quantile
 from bench.live.street import FIRST, OWNER

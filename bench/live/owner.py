@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.live.boxes import Boxes
-from bench.live.house import UNCAPPED, House, Mould, house, joined
+from bench.live.house import UNCAPPED, House, house, joined
+from bench.live.mould import Mould
 from bench.live.recording import words
 from bench.live.street import FIRST, OWNER
 from bot.policy import Mode

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.live.house import UNCAPPED, House, Mould, house
+from bench.live.house import UNCAPPED, House, house
+from bench.live.mould import Mould
 from bench.live.share import quantile
 from bench.live.street import FIRST, OWNER
 from bench.live.truth import UNDER_WAY

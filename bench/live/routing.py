@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.live.house import UNCAPPED, Mould, house
+from bench.live.house import UNCAPPED, house
+from bench.live.mould import Mould
 from bench.live.recording import Candidate, Recording, words
 from bench.live.street import FIRST, NO_PEOPLE, OWNER, strangers_write
 from bot.policy import Mode

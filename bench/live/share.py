@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.live.haste import HastyLoop
-from bench.live.house import Mould, mould
+from bench.live.mould import Mould, mould
 
 
 def played(work: Callable[[Mould, Path], Awaitable[dict[str, Any]]], contacts: int = 3, hasty: bool = True) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.live.beating import WRITTEN
 from bench.live.child import child
-from bench.live.house import UNCAPPED, Mould, house
+from bench.live.house import UNCAPPED, house
+from bench.live.mould import Mould
 from bench.live.recording import words
 from bench.live.street import FIRST, OWNER
 from bot.policy import Mode
