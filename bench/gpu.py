@@ -3,10 +3,10 @@ Trainer, TRL, and `generate`.
 
     python -m bench.gpu --part parity|train|decode|rivals [--shape mistral-7b] [--out raw.json]
 
-Random weights, nothing is downloaded, no network is needed. Each part takes less than eight minutes on one H100 or
-H200 and prints one JSON object. What is not there (a package, a kernel) is looked for first, and said to be "not
-measured". `--tiny` goes the same way with tiny networks on whatever there is, a CPU too, to show that it runs; its
-numbers mean nothing.
+Random weights, nothing is downloaded, no network is needed. Each part prints one JSON object, and is meant to take less
+than eight minutes on one H100 or H200; no GPU has run it yet. What is not there (a package, a kernel) is looked for
+first, and said to be "not measured". `--tiny` goes the same way with tiny networks on whatever there is, a CPU too, to
+show that it runs; its numbers mean nothing.
 """
 
 import argparse

@@ -18,14 +18,19 @@ from bench import conversations, networks, trainers
 from bench.conversations import Conversation
 from bench.features import Bench, NotMeasuredError, demand
 from bench.trainers import Trainer
-from training import attention, fit, recompute
+from training import attention, fit, machine, recompute, way
 from training.fit import Checkpointing
+from training.machine import Machine
 from training.model import LanguageModel
 from training.optimizer import Learner
+from training.work import Work
 
 CONVERSATIONS = 1_600
-LARGE, MODEST = 8192, 4096
-"""Real tokens of a micro-batch on a large GPU, and of one in the 24 GB setting."""
+LARGE = 8192
+"""Real tokens of a micro-batch, at most."""
+MODEST = Machine("", round(12e9 / (1 - fit.RESERVE)), 1e14)
+"""In the 24 GB setting a 7B may take 12 GB, by the formula of `plan`."""
+WORK = Work(1_000_000, conversations.OWN_SHARE, conversations.LONGEST, conversations.MEAN)
 FAILURES = (RuntimeError, ValueError, TypeError, AttributeError, ImportError)
 """What one side's failing looks like: memory that runs out, or a version of a library that lacks what it takes."""
 WARM, TIMED = 2, 8
@@ -53,6 +58,15 @@ class Side:
 def ours(tokens: int, checkpointing: Checkpointing = "off", *, compiled: bool = False) -> Side:
     """Packed and computed as `doppelgram train` does it, at the rank of the other sides; each token weighs the same."""
     return Side(replace(trainers.ours(), rank=32), tokens, checkpointing=checkpointing, compiled=compiled)
+
+
+def fitting(bench: Bench, there: Machine, *, compiled: bool = False) -> Side:
+    """Ours, in the way that `train` would choose on that machine."""
+    if bench.tiny:
+        return ours(256 if there is MODEST else 512, "partial" if there is MODEST else "off")
+    config = networks.configuration(bench.shape).to_dict()
+    found = way.choose(config, "qlora", there, LARGE, WORK, rank=32)
+    return ours(found.at_once, found.checkpointing, compiled=compiled)
 
 
 def seed() -> Side:
@@ -103,14 +117,15 @@ def parity(bench: Bench) -> dict[str, Any]:
 def train(bench: Bench) -> dict[str, Any]:
     """Ours twice, on a large GPU and within 24 GB, against the old recipe and a plain Trainer."""
     demand("bitsandbytes")
+    here = machine.here()
     sides: dict[str, Callable[[], Side]] = {
-        "ours": partial(ours, 512 if bench.tiny else LARGE),
-        "ours_24gb": partial(ours, 256 if bench.tiny else MODEST, "partial"),
+        "ours": partial(fitting, bench, here),
+        "ours_24gb": partial(fitting, bench, MODEST),
         "seed": seed,
         "plain": plain,
     }
     if bench.device.type == "cuda":
-        sides["ours_compiled"] = partial(ours, LARGE, compiled=True)
+        sides["ours_compiled"] = partial(fitting, bench, here, compiled=True)
     found = compare(bench, sides)
     speed, peak = ({name: each[key] for name, each in found.items()} for key in ("tokens_per_second", "peak_bytes"))
     return {
@@ -139,11 +154,12 @@ def _planned(bench: Bench, side: Side, measured: int | None) -> float | None:
 
 def rivals(bench: Bench) -> dict[str, Any]:
     """Ours against TRL's packing; what else is not installed is named."""
-    sides: dict[str, Callable[[], Side]] = {"ours": partial(ours, 512 if bench.tiny else LARGE)}
+    ours_here = fitting(bench, machine.here())
+    sides: dict[str, Callable[[], Side]] = {"ours": lambda: ours_here}
     missing = {}
     try:
         trl(1)
-        sides["trl"] = partial(trl, 1 if bench.tiny else LARGE // conversations.LONGEST)
+        sides["trl"] = partial(trl, 1 if bench.tiny else ours_here.tokens // conversations.LONGEST)
     except NotMeasuredError as error:
         missing["trl"] = str(error)
     for package in ("unsloth", "vllm"):

@@ -61,7 +61,9 @@ def prepare(causal: Any, trainer: Trainer, seed: int = 1) -> LanguageModel:
         torch.manual_seed(seed)
         adapted = get_peft_model(causal, config)
     if trainer.checkpointing:
-        causal.activation_checkpointing_enable({"use_reentrant": False})
+        # The second name is that of older versions of transformers.
+        enable = getattr(causal, "activation_checkpointing_enable", None) or causal.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     causal.train()
     return LanguageModel(None, causal, Identity("bench", "", "", "", "none"), adapted)
 

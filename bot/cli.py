@@ -21,6 +21,7 @@ from bot.commands import (
     chats,
     check,
     consent,
+    evaluation,
     history,
     importing,
     learning,
@@ -73,7 +74,7 @@ app.command("import", rich_help_panel=ROAD)(importing.import_file)
 app.command(rich_help_panel=ROAD)(history.build)
 app.command(rich_help_panel=ROAD)(plan.plan)
 app.command(rich_help_panel=ROAD)(learning.train)
-app.command(rich_help_panel=ROAD)(learning.evaluate)
+app.command(rich_help_panel=ROAD)(evaluation.evaluate)
 app.command("try", rich_help_panel=ROAD)(twin.try_out)
 app.command(rich_help_panel=LIVE)(twin.run)
 app.command(rich_help_panel=LIVE)(review.review)

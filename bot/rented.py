@@ -41,7 +41,7 @@ def main() -> None:
     try:
         with Desk.open() as desk, desk.home.holding_training("train"):
             wanted = desk.settings.train
-            report = learning.learn(desk, None, wanted.minutes, wanted.epochs)
+            report = learning.learn(desk, learning.Wish(minutes=wanted.minutes, epochs=wanted.epochs))
     except UserError as error:
         report = {"error": error.message, "hint": error.hint}
     except KeyboardInterrupt:

@@ -4,18 +4,21 @@ import json
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from bot import ask, show
+from bot.commands.learning import Wish, ended
 from bot.desk import Desk
 from data import samples
 from data.errors import ExitCode, UserError
 from data.samples import DatasetCard, write_private
 from training import adapter as adapters
+from training import position
 from training.remote import GRACE, Rented
 
 ROOM = 2 * 2**30
@@ -48,16 +51,6 @@ class Limits:
         return max(1, int(3600 * min(self.hours, afford)))
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the flags of `train` said; None where they said nothing."""
-
-    base: str | None = None
-    method: str | None = None
-    minutes: float | None = None
-    epochs: float | None = None
-
-
 def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[str, Any]:
     """Train there and bring the adapter home. Called again after Ctrl-C or a lost connection, it goes on with the
     training that runs there. Raises UserError."""
@@ -88,11 +81,14 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
         raise
     report = dict(rented.report())
     if "error" in report or not _is_whole(report):
+        why = f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}"
+        try:
+            kept = _bring_unfinished(desk, rented, card)
+        except UserError:
+            show.say(why, "yellow")  # and what was learned could not even be looked at
+            raise
         _end(rented, note)
-        raise UserError(
-            f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}",
-            _hint(show.plain(str(report.get("hint", "")))),
-        )
+        raise UserError(why, _hint(show.plain(str(report.get("hint", ""))), kept))
     report["adapter"] = _bring(desk, rented, card)
     _end(rented, note)
     return report
@@ -102,11 +98,14 @@ def _is_over(rented: Rented) -> bool:
     return time.time() > rented.until
 
 
-def _hint(told: str) -> str:
-    """What a training says on its own machine, where its checkpoints stay; on a rented one they are deleted."""
+def _hint(told: str, kept: bool) -> str:
+    """A training says that it goes on from its checkpoint, which on a rented machine is deleted: whether it does is
+    known here."""
     for promise in ("there", "its last checkpoint"):
         told = told.replace(f": it goes on from {promise}", "")
-    return f"{told} What was learned there is deleted; the same command begins anew.".lstrip()
+    if kept:
+        return f"{told} What was learned there is at home now; the same command goes on from it.".lstrip()
+    return f"{told} Nothing that was learned there could be kept; the same command begins anew.".lstrip()
 
 
 def _is_whole(report: dict[str, Any]) -> bool:
@@ -125,10 +124,15 @@ def _begin(
         raise UserError(f"The disk of {rented.host} is almost full.", "Rent one with more room.")
     show.say(f"{rented.host}: {show.plain(found['gpu'] or 'no NVIDIA GPU, so the CPU trains')}.")
     _agree(rented.host, card, yes)
-    rented = replace(rented, until=time.time() + seconds + GRACE)
+    unfinished = adapters.unfinished(desk.home.adapters)
+    if unfinished and not position.is_whole(unfinished):
+        unfinished = None
+    rented = replace(rented, until=time.time() + seconds + GRACE, unfinished=unfinished.name if unfinished else "")
     write_private(note, rented.as_json())  # before anything is there, so that nothing is forgotten there
-    size = rented.send(desk.home.dataset, settings)
+    size = rented.send(desk.home.dataset, settings, unfinished)
     rented.start(seconds)
+    if unfinished:
+        show.say("It goes on with the training that was interrupted, if base and method are the same.")
     cost = f", at most {limits.price * seconds / 3600:.2f}" if limits.price else ""
     show.say(f"{size / 1e6:.1f} MB are there; it is stopped after {seconds / 3600:.2g} hours{cost}.")
     return rented
@@ -163,7 +167,7 @@ def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
         "epochs": epochs or ENDLESS,
         "method": wish.method or wanted.method,
         "learning_rate": wanted.learning_rate,
-        "micro_batch_tokens": wanted.micro_batch_tokens,
+        "micro_batch_tokens": wish.micro_batch_tokens or wanted.micro_batch_tokens,
         "seed": wanted.seed,
     }
     groups: dict[str, dict[str, Any]] = {
@@ -177,23 +181,52 @@ def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
 
 
 def _bring(desk: Desk, rented: Rented, card: DatasetCard) -> str:
-    """Put the adapter among the others under a name that is free here. Returns the name."""
-    from bot.commands.learning import fresh
-
-    home = desk.home.adapters
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=".rented-", dir=home))
-    try:
+    """Put the adapter among the others. Returns its name."""
+    with _arriving(desk) as place:
         rented.fetch(place)
         made = adapters.read(place)
         if (made.card.dataset, made.card.chats, dict(made.card.scopes)) != (card.hash, card.chats, card.scopes):
             raise UserError(f"{rented.host} gave back an adapter of another dataset.", "Do not use that machine again.")
-        target = fresh(home)
+        target = _free(desk, rented)
         adapters.update(made, name=target.name)
         place.rename(target)
+    return target.name
+
+
+def _bring_unfinished(desk: Desk, rented: Rented, card: DatasetCard) -> bool:
+    """Put what a training has come to before it failed where `train` looks for it. Whether there was any that may be
+    gone on with."""
+    with _arriving(desk) as place:
+        rented.fetch_unfinished(place)
+        if not position.is_whole(place):
+            return False
+        place.rename(target := _free(desk, rented))
+    if ended(desk, card.scopes):  # what ends from now on removes it itself
+        shutil.rmtree(target)
+        return False
+    return True
+
+
+@contextmanager
+def _arriving(desk: Desk) -> Iterator[Path]:
+    """A folder beside the adapters, which is gone at the end unless it has got another name."""
+    home = desk.home.adapters
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = Path(tempfile.mkdtemp(prefix=".rented-", dir=home))
+    try:
+        yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    return target.name
+
+
+def _free(desk: Desk, rented: Rented) -> Path:
+    """Where to put what comes from there: in place of the unfinished training that it went on with, or under a name
+    that is free."""
+    before = desk.home.adapters / rented.unfinished
+    if not rented.unfinished or (before / adapters.CARD).exists():
+        return adapters.fresh(desk.home.adapters)
+    shutil.rmtree(before, ignore_errors=True)
+    return before
 
 
 def _end(rented: Rented, note: Path) -> None:

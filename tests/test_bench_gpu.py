@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from bench import gpu, networks, qlora
+from bench import conversations, gpu, networks, qlora
 from bench.features import Bench
+from training import fit, machine
 from training.fit import shape_of
 from training.model import quantization_of
 
@@ -82,3 +83,16 @@ def test_a_side_that_a_library_cannot_serve_fails_alone_and_says_why() -> None:
     found = qlora.compare(bench, {"ours": lambda: qlora.ours(512), "other": unserved})
     assert found["other"]["failed"] == "TypeError: no such argument"
     assert found["ours"]["tokens_per_second"] > 0
+
+
+@pytest.mark.parametrize("shape", ["mistral-7b", "llama-3.1-8b"])
+def test_our_side_takes_no_more_than_its_setting_by_the_formula_of_plan(shape: str) -> None:
+    bench = Bench(shape, 1, torch.device("cpu"), tiny=False)
+    config = shape_of(networks.configuration(shape).to_dict())
+    for there in (machine.named("H100"), machine.named("H200"), qlora.MODEST):
+        side = qlora.fitting(bench, there)
+        assert side.tokens >= 1024
+        longest = max(side.tokens, conversations.LONGEST)
+        peak = fit.peak(config, "qlora", longest, rank=32, checkpointing=side.checkpointing).total
+        assert peak <= there.memory * (1 - fit.RESERVE)
+        assert there is not qlora.MODEST or peak <= 12e9

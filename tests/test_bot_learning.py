@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bot.commands import learning
+from bot.commands import evaluation, learning
 from bot.home import Home
 from data.archive import Archive
 from data.consent import Ledger
@@ -85,7 +85,7 @@ async def test_a_training_stopped_while_it_measures_is_finished_and_not_begun_an
     assert report["loss_adapter"] < report["loss_base"]
     assert report["own_gain"]["own_gain"] is None
     assert "too few controls" in report["own_gain"]["why_none"]
-    assert "too few controls" in dict(learning._rows(report))["own gain"], "and in words"
+    assert "too few controls" in dict(evaluation._rows(report))["own gain"], "and in words"
     (made,) = adapter.every(shell.home / "adapters")
     assert trainings(shell) == [made.folder]
     assert made.card.losses == {"base": report["loss_base"], "adapter": report["loss_adapter"]}
@@ -223,3 +223,19 @@ async def test_torchrun_runs_the_same_command_and_one_of_its_processes_speaks_an
     (made,) = adapter.every(shell.home / "adapters")
     assert made.card.training["steps"] == done.json["steps"]
     assert sorted(path.name for path in made.folder.iterdir()) == [adapter.CONFIG, adapter.WEIGHTS, adapter.CARD]
+
+
+async def test_a_base_in_4_bit_is_not_shared_out_and_what_else_can_be_done_is_said(shell: Terminal) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bot")
+    refused = await ended(await shell.start("train", "--method", "qlora", program=torchrun))
+    assert refused.code
+    assert "cannot be shared out over several GPUs" in refused.err
+    assert "Use --method lora" in refused.err
+
+
+def test_what_several_gpus_have_trained_is_said_to_be_measured_later() -> None:
+    trained = {"adapter": "1", "steps": 7, "seconds": 8.2}
+    assert learning._told(trained) == "1: 7 steps in 8 s. " + learning.MEASURED_LATER
+    assert learning._told(trained | {"why_none": "Too few."}) == "1: 7 steps in 8 s. Too few."
+    losses = {"why_none": "", "loss_base": 4.5, "loss_adapter": 3.25}
+    assert learning._told(trained | losses) == "1: 7 steps in 8 s. Loss 4.500 -> 3.250."

@@ -7,13 +7,16 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from bot.desk import Desk
 from bot.home import Home
-from bot.renting import Limits, _hint
+from bot.renting import Limits, _bring_unfinished, _hint
+from bot.settings import Settings
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -22,7 +25,7 @@ from tests import sshd
 from tests import training_models as models
 from tests.sshd import Machine
 from tests.terminal import PATIENCE, Terminal, ended
-from training import adapter, base
+from training import adapter, base, position
 from training.remote import FOLDER, Rented
 
 pytestmark = [
@@ -115,8 +118,20 @@ async def test_what_takes_longer_than_was_paid_for_is_stopped_there_and_deleted(
     words = ("train", "--on", "rented", "--epochs", "1000", "--hours", "0.01", "--json", "--yes")
     stopped = (await shell(*words)).failed(1)
     assert "time" in stopped.json["error"] + stopped.json["hint"]
-    assert "begins anew" in stopped.json["hint"]
+    assert "goes on from it" in stopped.json["hint"]
     assert adapter.every(shell.home / "adapters") == []
+    assert left(machine) == []
+    kept = adapter.unfinished(shell.home / "adapters")
+    assert kept
+    assert position.is_whole(kept)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (kept, *kept.rglob("*")))
+    (before,) = map(position.position_of, position.checkpoints(kept))
+    assert before.step > 0
+    again = (await shell("train", "--on", "rented", "--epochs", "0.01", "--json", "--yes")).ok()
+    assert "goes on with the training that was interrupted" in again.err
+    assert again.json["steps"] == before.step, "its passes were over, so that it was only measured"
+    (made,) = adapter.every(shell.home / "adapters")
+    assert (made.folder, made.card.name) == (kept, kept.name), "in its place"
     assert left(machine) == []
 
 
@@ -174,12 +189,64 @@ def test_an_adapter_without_weights_is_refused_before_anything_is_deleted(
     assert left(machine) == [rented.folder]
 
 
-def test_a_training_that_failed_elsewhere_does_not_promise_to_go_on() -> None:
-    hint = _hint("Run it again with less: it goes on from there. Or choose a smaller model.")
-    assert hint == (
-        "Run it again with less. Or choose a smaller model. "
-        "What was learned there is deleted; the same command begins anew."
+def test_of_a_training_that_failed_elsewhere_only_what_can_be_gone_on_with_is_kept(
+    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
+) -> None:
+    rented, made = finished
+    rented.fetch_unfinished(tmp_path)
+    assert not position.is_whole(tmp_path), "there is nothing"
+    here = made / "checkpoint-000000003"
+    here.mkdir()
+    for name in (position.WEIGHTS, position.OPTIMIZER, "run.sh"):
+        (here / name).write_bytes(name.encode())
+    for told, whole in (('{"key": "k", "step": "rm"}', False), ("[]", False), ('{"key": "k", "step": 3}', True)):
+        (here / position.POSITION).write_text(told)
+        place = tmp_path / str(len(told))
+        place.mkdir()
+        rented.fetch_unfinished(place)
+        assert position.is_whole(place) == whole, told
+        assert [path.name for path in position.parts(place)] == [
+            position.OPTIMIZER,
+            position.POSITION,
+            position.WEIGHTS,
+        ]
+        assert not list(place.rglob("run.sh")), "nor is anything else taken"
+    (place / here.name / position.OPTIMIZER).unlink()
+    assert not position.is_whole(place), "a part of it is missing"
+    assert left(machine) == [rented.folder]
+
+
+def test_what_failed_elsewhere_comes_home_to_be_gone_on_with_unless_a_consent_has_ended_meanwhile(
+    finished: tuple[Rented, Path], shell: Terminal
+) -> None:
+    rented, made = finished
+    here = made / "checkpoint-000000003"
+    here.mkdir()
+    for name in (position.WEIGHTS, position.OPTIMIZER):
+        (here / name).write_bytes(b"")
+    home = Home.at(shell.home)
+    card = samples.read_card(home.dataset)
+    with Desk.at(Settings(home=shell.home), home) as desk:
+        assert not _bring_unfinished(desk, rented, card), "nothing that could be gone on with"
+        assert not list(home.adapters.iterdir())
+        (here / position.POSITION).write_text('{"key": "k", "step": 3}')
+        assert _bring_unfinished(desk, rented, card)
+        before = adapter.unfinished(home.adapters)
+        again = replace(rented, unfinished=before.name if before else "")
+        assert _bring_unfinished(desk, again, card)
+        assert list(home.adapters.iterdir()) == [before], "in place of the one that it went on with"
+        Ledger(desk.archive).revoke(1, datetime.now(UTC))
+        assert not _bring_unfinished(desk, again, card)
+    assert not list(home.adapters.iterdir())
+
+
+def test_a_training_that_failed_elsewhere_promises_to_go_on_only_where_it_came_home() -> None:
+    told = "Run it again with less: it goes on from there. Or choose a smaller model."
+    without = "Run it again with less. Or choose a smaller model. "
+    assert _hint(told, False) == without + (
+        "Nothing that was learned there could be kept; the same command begins anew."
     )
+    assert _hint(told, True) == without + ("What was learned there is at home now; the same command goes on from it.")
 
 
 def test_the_limits_end_with_the_hours_or_with_the_money_whichever_is_first() -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from torch import Tensor
+from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests import training_models as models
@@ -127,3 +129,63 @@ def test_a_familys_own_changes_of_the_logits_are_in_the_loss() -> None:
             found = losses_of(which.causal, which.head, hidden, ids[0, 1:])
         expected = torch.nn.functional.cross_entropy(logits, ids[0, 1:], reduction="none")
         torch.testing.assert_close(found, expected)
+
+
+def by_the_book(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ends: Tensor,
+    _: Tensor,
+    longest: int,
+    __: int,
+    *,
+    scale: float | None = None,
+    window_size: tuple[int, int] | None = None,
+    is_causal: bool = False,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """What torch says of `varlen_attn`, window by window: [tokens, heads, size] in and out. It itself needs a GPU."""
+    assert longest == int(ends.diff().max())
+    left, right = window_size or (-1, 0 if is_causal else -1)
+    parts = []
+    for start, end in itertools.pairwise(ends.tolist()):
+        q, k, v = (states[start:end].transpose(0, 1) for states in (query, key, value))
+        back = torch.arange(end - start)[:, None] - torch.arange(end - start)
+        seen = ((back <= left) | (left < 0)) & ((-back <= right) | (right < 0))
+        assert enable_gqa or q.shape == k.shape
+        attended = functional.scaled_dot_product_attention(q, k, v, seen, scale=scale, enable_gqa=enable_gqa)
+        parts.append(attended.transpose(0, 1))
+    return torch.cat(parts)
+
+
+NEW, OLD = frozenset({"scale", "window_size", "enable_gqa"}), frozenset({"is_causal"})
+"""The arguments of torch 2.13's kernel, and those of an older one."""
+
+
+@pytest.mark.parametrize("takes", [NEW, OLD], ids=["new", "old"])
+@pytest.mark.parametrize(("family", "options"), [("Llama", {}), ("Qwen3", {}), ("Mistral", {"sliding_window": 8})])
+def test_what_the_varlen_kernel_is_given_are_the_windows_or_it_is_not_used(
+    family: str, options: dict[str, Any], takes: frozenset[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    which = network(family, **options)
+    monkeypatch.setattr(attention, "_kernel", lambda: (by_the_book, takes))
+    fit = takes is NEW or not options  # the older kernel knows no sliding window
+    assert attention._agrees(which, "varlen") == fit
+    if fit:
+        with attention._switched(which, "varlen"):
+            together = attention._row(which, WINDOWS)
+        torch.testing.assert_close(together, attention._rectangle(which, WINDOWS), rtol=1e-4, atol=1e-4)
+
+
+def test_a_varlen_kernel_that_is_wrong_or_not_there_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def across(*given: Any, **options: Any) -> Tensor:
+        return by_the_book(*given[:3], torch.tensor([0, len(given[0])]), given[4], len(given[0]), 0, **options)
+
+    def absent(*_: Any, **__: Any) -> Tensor:
+        raise RuntimeError("no kernel image is available for execution on the device")
+
+    which = network("Llama")
+    for kernel in (across, absent):
+        monkeypatch.setattr(attention, "_kernel", lambda kernel=kernel: (kernel, NEW))
+        assert not attention._agrees(which, "varlen")

@@ -192,14 +192,28 @@ def test_the_learning_rate_warms_up_and_then_falls_to_nothing(dataset: Path, tmp
     assert reports[-1].fraction == 1.0
 
 
-def test_a_loss_that_is_not_a_number_is_an_error_to_read_and_loses_nothing(dataset: Path, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_a_number_is_an_error_to_read_and_a_lower_rate_goes_on_from_the_last_checkpoint(
+    dataset: Path, tmp_path: Path
+) -> None:
+    whole = train.train(models.tiny(), dataset, tmp_path / "whole", TINY)
+    _, progress, stop = stop_after(4)
+    first = train.train(models.tiny(), dataset, tmp_path / "me", TINY, progress, stop)
+    model = models.tiny()
+    with pytest.raises(UserError, match="stopped being a number") as told:
+        train.train(model, dataset, tmp_path / "me", replace(TINY, learning_rate=1e20))
+    assert "LEARNING_RATE=2.5e+19: it goes on from its last checkpoint" in told.value.hint
+    assert model.adapted is None
+    rest = train.train(models.tiny(), dataset, tmp_path / "me", TINY)
+    assert [*first.losses, *rest.losses] == pytest.approx(whole.losses, rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_from_the_start_promises_nothing(dataset: Path, tmp_path: Path) -> None:
     model = models.tiny()
     with torch.no_grad():
         model.causal.model.norm.weight.fill_(math.inf)
-    with pytest.raises(UserError, match="stopped being a number"):
+    with pytest.raises(UserError, match="stopped being a number") as told:
         train.train(model, dataset, tmp_path / "me", TINY)
-    assert list((tmp_path / "me").glob("checkpoint-*"))
-    assert model.adapted is None
+    assert told.value.hint.endswith("LEARNING_RATE=0.00125.")
 
 
 def test_a_full_disk_is_an_error_to_read(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_memory_that_holds_half_a_micro_batch_is_enough_and_less_is_a_sentence(d
     less = child("memory", dataset, tmp_path / "less", options, HALF // 4)
     assert less.code == 1
     assert less.err.startswith("The memory ran out at step 0, with half the tokens at a time too.")
-    assert "TRAIN__MICRO_BATCH_TOKENS=" in less.err
+    assert "--micro-batch-tokens 250000" in less.err
     assert [path.name for path in (tmp_path / "less").glob("checkpoint-*")] == ["checkpoint-000000000"]
     rest = train.train(models.tiny(), dataset, tmp_path / "less", options)
     assert rest.losses == pytest.approx(whole.losses, rel=1e-5)

@@ -10,10 +10,10 @@ from safetensors.torch import load_file
 from data import samples
 from data.errors import UserError
 from tests import training_models as models
-from training import adapter, checkpoint, ranks, schedule, train, validation
-from training.checkpoint import Position
+from training import adapter, ranks, schedule, train, validation
 from training.encode import Encoded, Encoder
 from training.packing import MicroBatch
+from training.position import BEST, Position
 from training.schedule import TrainOptions
 from training.step import NoMemoryError
 from training.validation import Validation
@@ -53,7 +53,7 @@ def test_it_stops_where_a_pass_brought_nothing_and_keeps_the_weights_that_were_b
     assert saved.keys()
     card = adapter.read(tmp_path / "me").card.training
     assert (card["best_step"], card["steps"]) == (result.best_step, result.steps)
-    assert not (tmp_path / "me" / checkpoint.BEST).exists()
+    assert not (tmp_path / "me" / BEST).exists()
 
 
 def test_interrupted_anywhere_it_ends_with_the_same_weights(dataset: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ names a path of this machine. `card.json` is written last: a folder without one 
 import errno
 import json
 import shutil
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -198,6 +199,20 @@ def every(home: Path) -> list[Adapter]:
     """All finished adapters in the adapters folder, oldest first."""
     found = [read(card.parent) for card in home.glob(f"*/{CARD}")]
     return sorted(found, key=lambda adapter: (adapter.card.created_at, adapter.card.name))
+
+
+def unfinished(home: Path) -> Path | None:
+    """Where the training lies that was interrupted last. A folder without a card is not finished."""
+    folders = (path for path in home.glob("*") if path.is_dir() and not path.name.startswith("."))
+    return max((path for path in folders if not (path / CARD).exists()), default=None)
+
+
+def fresh(home: Path) -> Path:
+    """A folder for a new adapter, under a name that is free."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    stem, taken = time.strftime("%Y-%m-%d"), {path.name for path in home.glob("*") if path.is_dir()}
+    number = next(n for n in range(1, len(taken) + 2) if f"{stem}-{n}" not in taken)
+    return home / f"{stem}-{number}"
 
 
 def newest(home: Path) -> Adapter | None:

@@ -6,7 +6,7 @@ Each checkpoint is a folder written beside its place and renamed, so whatever ex
 import json
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -15,25 +15,8 @@ from data.samples import write_private
 from training import ranks
 from training.adapter import disk
 from training.optimizer import Learner
+from training.position import BEST, OPTIMIZER, POSITION, WEIGHTS, Position, checkpoints, position_of
 from training.tensors import write as write_tensors
-
-BEST = "best"
-"""The folder of the weights that were best on validation, beside the checkpoints."""
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far a training has come. `key` names what it trains on: a checkpoint with another key is not taken up."""
-
-    key: str
-    step: int = 0
-    epoch: int = 0
-    step_of_epoch: int = 0
-    seconds: float = 0.0
-    tokens: int = 0
-    loss_tokens: int = 0
-    validation: tuple[tuple[int, float], ...] = ()
-    """After which step what loss was measured on the validation set."""
 
 
 def save(folder: Path, position: Position, learner: Learner) -> None:
@@ -44,21 +27,21 @@ def save(folder: Path, position: Position, learner: Learner) -> None:
     with disk(folder):
         work = _work(folder)
         try:
-            write_tensors(work / "weights.safetensors", learner.weights)
-            write_tensors(work / "optimizer.safetensors", learner.state())
+            write_tensors(work / WEIGHTS, learner.weights)
+            write_tensors(work / OPTIMIZER, learner.state())
             if not ranks.first():
                 return
-            write_private(work / "position.json", json.dumps(asdict(position)))
+            write_private(work / POSITION, json.dumps(asdict(position)))
             target = folder / f"checkpoint-{position.step:09d}"
-            if target.exists() and _position(target).key != position.key:
+            if target.exists() and position_of(target).key != position.key:
                 shutil.rmtree(target)
             if target.exists():  # of the same step, but perhaps with a measurement more
-                write_private(target / "position.json", json.dumps(asdict(position)))
+                write_private(target / POSITION, json.dumps(asdict(position)))
             else:
                 work.rename(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    for old in _all(folder):
+    for old in checkpoints(folder):
         if old != target:  # also one of another dataset, whatever its step
             shutil.rmtree(old, ignore_errors=True)
     _drop_unfinished(folder)
@@ -66,10 +49,10 @@ def save(folder: Path, position: Position, learner: Learner) -> None:
 
 def resume(folder: Path, key: str, learner: Learner) -> Position:
     """Load the newest checkpoint with this key into `learner`, in place; without one, the start."""
-    for place in reversed(_all(folder)):
-        position = _position(place)
+    for place in reversed(checkpoints(folder)):
+        position = position_of(place)
         if position.key == key:
-            learner.restore(load_file(place / "weights.safetensors"), load_file(place / "optimizer.safetensors"))
+            learner.restore(load_file(place / WEIGHTS), load_file(place / OPTIMIZER))
             return position
     return Position(key)
 
@@ -79,9 +62,9 @@ def keep_best(folder: Path, position: Position, learner: Learner) -> None:
     with disk(folder):
         work = _work(folder)
         try:
-            write_tensors(work / "weights.safetensors", learner.weights)
+            write_tensors(work / WEIGHTS, learner.weights)
             if ranks.first():
-                write_private(work / "position.json", json.dumps(asdict(position)))
+                write_private(work / POSITION, json.dumps(asdict(position)))
                 shutil.rmtree(folder / BEST, ignore_errors=True)
                 work.rename(folder / BEST)
         finally:
@@ -92,18 +75,18 @@ def take_best(folder: Path, key: str, step: int, learner: Learner) -> bool:
     """Go back to the weights that were kept after this step. Whether they are there."""
     place = folder / BEST
     try:
-        position = _position(place)
+        position = position_of(place)
     except OSError:
         return False
     if (position.key, position.step) != (key, step):
         return False
-    learner.restore(load_file(place / "weights.safetensors"), {})
+    learner.restore(load_file(place / WEIGHTS), {})
     return True
 
 
 def clear(folder: Path) -> None:
     """Delete all checkpoints: the training is finished."""
-    for place in _all(folder):
+    for place in checkpoints(folder):
         shutil.rmtree(place)
     shutil.rmtree(folder / BEST, ignore_errors=True)
     _drop_unfinished(folder)
@@ -117,17 +100,7 @@ def _work(folder: Path) -> Path:
     return Path(tempfile.mkdtemp(prefix=".checkpoint-", dir=folder))
 
 
-def _position(place: Path) -> Position:
-    values = json.loads((place / "position.json").read_text(encoding="utf-8"))
-    values["validation"] = tuple((step, loss) for step, loss in values.get("validation", ()))
-    return Position(**values)
-
-
 def _drop_unfinished(folder: Path) -> None:
     """What a process left that was killed while it wrote. No other one writes here: one training at a time."""
     for work in folder.glob(".checkpoint-*"):
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _all(folder: Path) -> list[Path]:
-    return sorted(folder.glob("checkpoint-*"))

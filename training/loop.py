@@ -9,13 +9,13 @@ from typing import Protocol
 from torch import Tensor
 
 from data.errors import UserError
-from training import checkpoint, ranks, regional, schedule, shortage, validation
-from training.checkpoint import Position
+from training import checkpoint, position, ranks, regional, schedule, shortage, validation
 from training.encode import Encoded
 from training.interrupt import ctrl_c
 from training.model import LanguageModel
 from training.optimizer import Learner
 from training.packing import MicroBatch
+from training.position import Position
 from training.schedule import TrainOptions
 from training.step import NoMemoryError, NotANumberError, Stepper
 from training.unpacked import unpacked
@@ -116,20 +116,24 @@ class Loop:
             self._save()
             return True
         except NotANumberError as error:
-            self._save()
+            # Not saved: it is these weights that gave no number.
+            goes_on = ": it goes on from its last checkpoint" if position.checkpoints(self._out) else ""
             raise UserError(
                 f"The loss stopped being a number at step {self.here.step}.",
-                "Lower TRAIN__LEARNING_RATE and run it again: it goes on from just before that step.",
+                f"Run it again with DOPPELGRAM_TRAIN__LEARNING_RATE={self._options.learning_rate / 4:g}{goes_on}.",
             ) from error
         except NoMemoryError as error:
             raise self._no_memory(error) from error
         finally:
             self._model.causal.eval()
 
-    def take_best(self) -> None:
-        """Go back to the weights that were best on validation."""
-        if self.best_step != self.here.step:
-            checkpoint.take_best(self._out, self.here.key, self.best_step, self._learner)
+    def take_best(self) -> int:
+        """Go back to the weights that were best on validation, where they are kept. After which step the weights are as
+        they are now."""
+        best, here = self.best_step, self.here
+        if best == here.step or checkpoint.take_best(self._out, here.key, best, self._learner):
+            return best
+        return here.step
 
     def speed(self, began: Position | None = None) -> float:
         """Tokens a second since a position, without one over the whole training."""
@@ -193,12 +197,13 @@ class Loop:
         if not ranks.several():  # the others wait in the step and take no part in saving
             self._save()
         at_once = self._options.at_once or self._options.micro_batch_tokens
-        place = "its last checkpoint" if ranks.several() else "there"
-        return UserError(
-            said + (", with half the tokens at a time too." if self._step.halved else "."),
-            f"Run it again with DOPPELGRAM_TRAIN__MICRO_BATCH_TOKENS={max(64, at_once // 4)}: it goes on from {place}."
-            " Or choose a smaller model with --base.",
-        )
+        longest = max(len(window.ids) for window in self._windows)
+        other = "choose a smaller model with --base, or --method qlora."
+        hint = f"Close other programs and run it again, or {other}"
+        if longest < at_once // 2:  # else fewer at a time would change nothing: a window is computed whole
+            place = "its last checkpoint" if ranks.several() else "there"
+            hint = f"Run it again with --micro-batch-tokens {at_once // 4}: it goes on from {place}. Or {other}"
+        return UserError(said + (", with half the tokens at a time too." if self._step.halved else "."), hint)
 
 
 def _advance(here: Position, batches: tuple[MicroBatch, ...], seconds: float, steps_of_epoch: int) -> Position:

@@ -11,19 +11,22 @@ import shlex
 import subprocess
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from data.errors import ExitCode, UserError
 from data.samples import open_private
-from training import adapter, network
+from training import adapter, network, position
 
 FOLDER = ".doppelgram-rented"
 """In the home folder there, followed by a random token."""
-OPTIONS = ("BatchMode=yes", "ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4", "ForwardAgent=no")
+OPTIONS = (
+    *("BatchMode=yes", "ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4", "ForwardAgent=no"),
+    "Compression=yes",
+)
 LOST = 255
 """The exit status by which ssh says that the connection, not the command, has failed."""
 PAUSES = (1, 2, 5, 10, 30)
@@ -70,6 +73,8 @@ class Rented:
     folder: str
     until: float = 0.0
     """Seconds since 1970: by then it has deleted itself there."""
+    unfinished: str = ""
+    """The name of the unfinished training, of those at home, that it goes on with."""
 
     @classmethod
     def new(cls, host: str) -> "Rented":
@@ -85,7 +90,7 @@ class Rented:
         """The one that a file tells of; None without a file."""
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            return cls(values["host"], values["folder"], float(values["until"]))
+            return cls(values["host"], values["folder"], float(values["until"]), str(values.get("unfinished", "")))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -107,19 +112,24 @@ class Rented:
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
-    def send(self, dataset: Path, settings: str) -> int:
-        """Copy a dataset and the settings there, readable by that account alone. Returns the bytes."""
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            for path in sorted(dataset.glob("*.json*")):
-                tar.add(path, f"home/dataset/{path.name}", recursive=False, filter=_anonymous)
-            entry = tarfile.TarInfo("home/config.toml")
-            entry.size, entry.mode = len(settings.encode()), 0o600
-            tar.addfile(entry, io.BytesIO(settings.encode()))
-        self._run(
-            f'umask 077; mkdir -p "$HOME/{self.folder}" && tar -xzf - -C "$HOME/{self.folder}"', packed.getvalue()
-        )
-        return len(packed.getvalue())
+    def send(self, dataset: Path, settings: str, unfinished: Path | None = None) -> int:
+        """Copy a dataset and the settings there, and a training to go on with, readable by that account alone. Returns
+        the bytes."""
+        script = f'umask 077; mkdir -p "$HOME/{self.folder}" && tar -xf - -C "$HOME/{self.folder}"'
+        with subprocess.Popen(self._command(script), stdin=subprocess.PIPE, stderr=subprocess.PIPE) as ssh:
+            with suppress(BrokenPipeError), tarfile.open(fileobj=ssh.stdin, mode="w|") as tar:
+                for path in sorted(dataset.glob("*.json*")):
+                    tar.add(path, f"home/dataset/{path.name}", filter=_anonymous)
+                if unfinished:
+                    for path in position.parts(unfinished):
+                        tar.add(path, f"home/adapters/{path.relative_to(unfinished.parent)}", filter=_anonymous)
+                entry = tarfile.TarInfo("home/config.toml")
+                entry.size, entry.mode = len(settings.encode()), 0o600
+                tar.addfile(entry, io.BytesIO(settings.encode()))
+            _, said = ssh.communicate()
+        if ssh.returncode:
+            raise self._unreachable(said.decode(errors="replace"))
+        return tar.offset
 
     def start(self, seconds: int) -> None:
         """Begin the training there, in a session of its own, to be stopped after so long whatever happens."""
@@ -174,28 +184,36 @@ class Rented:
 
         Raises `UserError` unless all of it came, weights among it.
         """
-        command = self._command(f'cd "$HOME/{self.folder}/home/adapters" && tar -czf - */')
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as ssh:
-            assert ssh.stdout
-            try:
-                with tarfile.open(fileobj=ssh.stdout, mode="r|gz") as tar:
-                    for entry in tar:
-                        self._take(tar, entry, place)
-            except (tarfile.TarError, EOFError, zlib.error) as error:  # cut off in its middle
-                raise self._unreachable("") from error
-        if ssh.returncode == LOST:
-            raise self._unreachable("")
+        self._copy(place, _of_an_adapter)
         if not any((place / weights).exists() for weights in (adapter.WEIGHTS, network.WEIGHTS)):
             raise self._by_hand("The adapter there has no weights")
 
-    def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, place: Path) -> None:
-        name = entry.name.rpartition("/")[2]
-        if not entry.isfile() or name not in FETCHED:
-            return
+    def fetch_unfinished(self, place: Path) -> None:
+        """Copy the unfinished training, if there is one, into `place`, which must exist. Raises `UserError` unless all
+        of it came."""
+        self._copy(place, _of_a_training)
+
+    def _copy(self, place: Path, where: Callable[[str], str | None]) -> None:
+        """What `where` has a place for."""
+        command = self._command(f'cd "$HOME/{self.folder}/home" && mkdir -p adapters && tar -cf - -C adapters .')
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as ssh:
+            assert ssh.stdout
+            try:
+                with tarfile.open(fileobj=ssh.stdout, mode="r|") as tar:
+                    for entry in tar:
+                        if entry.isfile() and (name := where(entry.name)):
+                            self._take(tar, entry, place / name)
+            except (tarfile.TarError, EOFError) as error:  # cut off in its middle
+                raise self._unreachable("") from error
+        if ssh.returncode == LOST:
+            raise self._unreachable("")
+
+    def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
         if entry.size > _MOST:
-            raise self._by_hand(f"{name} there is larger than {_MOST / 2**30:.0f} GiB")
+            raise self._by_hand(f"{path.name} there is larger than {_MOST / 2**30:.0f} GiB")
         if content := tar.extractfile(entry):
-            _write(place / name, content)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            _write(path, content)
 
     def _by_hand(self, why: str) -> UserError:
         return UserError(
@@ -231,6 +249,16 @@ class Rented:
             f"ssh {self.host} failed: {last[:200]}",
             f"Try `ssh {self.host}` by hand: its host key and your login must be known. Then run the same command.",
         )
+
+
+def _of_an_adapter(name: str) -> str | None:
+    last = name.rpartition("/")[2]
+    return last if last in FETCHED else None
+
+
+def _of_a_training(name: str) -> str | None:
+    inside = "/".join(name.split("/")[-2:])
+    return inside if position.PARTS.fullmatch(inside) else None
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:

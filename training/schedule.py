@@ -9,10 +9,11 @@ import math
 from dataclasses import dataclass, replace
 
 from training import packing
-from training.checkpoint import Position
 from training.encode import CONTEXT_TOKENS, Encoded
 from training.fit import Averages, Checkpointing, Method
 from training.packing import MicroBatch
+from training.position import Position
+from training.way import Way
 
 WARMUP_ROWS = 8
 """Micro-batches over which the rate rises, when 40 % of their tokens carry loss."""
@@ -70,6 +71,10 @@ class TrainOptions:
             warmup = self.warmup_share * total * (self.epochs or 1.0)
             found = replace(found, warmup_loss_tokens=max(1, round(warmup)))
         return found
+
+    def computed(self, way: Way) -> "TrainOptions":
+        """The same, computed in this way."""
+        return replace(self, at_once=way.at_once, checkpointing=way.checkpointing, averages=way.averages)
 
 
 def loss_tokens(windows: list[Encoded]) -> int:

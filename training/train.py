@@ -20,12 +20,14 @@ from data import samples
 from data.errors import ExitCode, UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, ranks, recompute, shortage
+from training import checkpoint, ranks, recompute, shortage, work
 from training.encode import Encoded, Encoder
 from training.loop import Loop, Progress
 from training.loop import StepReport as StepReport
 from training.model import LanguageModel
 from training.schedule import TrainOptions
+from training.way import Way
+from training.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def train(
     progress: Progress = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
     measure: Callable[[], Mapping[str, float]] = lambda: {},
+    way: Callable[[Work], Way] | None = None,
     now: Callable[[], float] = time.monotonic,
     date: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> TrainResult:
@@ -65,9 +68,10 @@ def train(
     (`options.method` is `full`), the network itself leaves changed, also where it is interrupted. `stop()` and Ctrl-C
     end it after the current step with a checkpoint. `measure()` is called between the last step and the card that makes
     the folder an adapter, and gives the held-out losses that the card tells; what is interrupted there, the same call
-    goes on with there. Started by `torchrun`, several processes do all this together: the first one writes, nothing is
-    measured, and the network stays sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that
-    is not a number, memory that does not hold half a micro-batch, a full disk.
+    goes on with there. `way` says how these windows are computed here; without it the options do. Started by
+    `torchrun`, several processes do all this together: the first one writes, nothing is measured, and the network stays
+    sharded (see `ranks`). Raises `UserError` for a dataset that is empty, a loss that is not a number, memory that does
+    not hold half a micro-batch, a full disk.
     """
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
@@ -76,6 +80,8 @@ def train(
     if not windows:
         raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
     options = options.for_windows(windows)
+    if way:
+        options = options.computed(way(work.learned(windows)))
     _prepare(model, options)
     adapter = None
     try:
@@ -120,8 +126,7 @@ def _learn(
 ) -> TrainResult:
     loop = Loop(model, windows, held_out, out, key, options, now)
     interrupted = loop.run(progress, stop)
-    if not interrupted:
-        loop.take_best()
+    best_step = loop.best_step if interrupted else loop.take_best()
     result = TrainResult(
         adapter=None,
         interrupted=interrupted,
@@ -133,7 +138,7 @@ def _learn(
         peak_memory_bytes=_peak_memory(),
         losses=tuple(loop.losses),
         validation=loop.here.validation,
-        best_step=loop.best_step,
+        best_step=best_step,
     )
     del loop
     shortage.free()  # gradients and averages: what measures next needs room of its own

@@ -5,8 +5,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.errors import UserError
-from training.fit import MODES, RANK, RESERVE, Averages, Checkpointing, Method, averages_of, peak, shape_of, ways
+from training.fit import (
+    MODES,
+    RANK,
+    RESERVE,
+    ROW_TOKENS,
+    Averages,
+    Checkpointing,
+    Method,
+    averages_of,
+    peak,
+    shape_of,
+    ways,
+)
 from training.machine import Machine
+from training.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +36,14 @@ def choose(
     method: Method,
     machine: Machine,
     most: int,
+    work: Work,
     *,
     rank: int = RANK,
     ranks: int = 1,
     fixed: bool = False,
 ) -> Way:
-    """The quickest way that fits the memory, with up to `most` tokens at a time; `fixed`: exactly so many.
+    """The quickest way that fits the memory, with up to `most` tokens at a time; `fixed`: exactly so many, and no
+    quicker one than without, so that fewer tokens never take more memory. The longest window is computed whole.
 
     `config` is that of the loaded model; of an architecture that is not known nothing is computed twice. They
     are tried in the order of `fit.ways`; what fits in no way is tried in the last one.
@@ -44,9 +59,10 @@ def choose(
         needs = peak(
             shape,
             method,
-            size,
+            max(size, work.context),
             stream=2 if machine.gpu else 4,
             rank=rank,
+            loss_share=work.loss_share,
             checkpointing=mode,
             by_document=not machine.gpu,
             averages=averages,
@@ -54,6 +70,10 @@ def choose(
         )
         return needs.total <= room
 
-    tried = [(most, mode) for mode in MODES] if fixed else ways(most)
-    size, mode = next((each for each in tried if fits(*each)), tried[-1])
+    def quickest(tried: list[tuple[int, Checkpointing]]) -> tuple[int, Checkpointing]:
+        return next((each for each in tried if fits(*each)), tried[-1])
+
+    size, mode = quickest(ways(ROW_TOKENS["cuda" if machine.gpu else "cpu"] if fixed else most))
+    if fixed:
+        size, mode = quickest([(most, mode) for mode in MODES[MODES.index(mode) :]])
     return Way(size, mode, averages)

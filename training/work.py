@@ -3,7 +3,7 @@
 Counted with a tokenizer where the base's is on this disk, else estimated from characters.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from data import samples, transcript
 from data.errors import UserError
 from data.samples import Sample
 from training import base
-from training.encode import CONTEXT_TOKENS, Encoder
+from training.encode import CONTEXT_TOKENS, Encoded, Encoder
 
 CHARACTERS = 4
 """Of a token, about: 4.3 in English with a large vocabulary, fewer in most other languages."""
@@ -33,6 +33,13 @@ class Work:
 
 ASSUMED = Work(tokens=1_000_000, loss_share=0.4, context=1024, mean=600)
 """Stands in where nothing is built yet."""
+
+
+def learned(windows: Sequence[Encoded]) -> Work:
+    """The work that these windows are, each with tokens that carry loss."""
+    sizes = [len(window.ids) for window in windows]
+    tokens, loss = sum(sizes), sum(window.loss_tokens for window in windows)
+    return Work(tokens, loss / tokens, max(sizes), tokens / len(sizes), "counted")
 
 
 def of(dataset: Path, tokenizer: Path | None, progress: Callable[[float], None] = lambda _: None) -> Work:
