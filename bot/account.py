@@ -19,6 +19,8 @@ from data.telegram import Client, Login, Owner, Server
 TEST_PORT = 443
 FIRST_YEAR = 2013
 """Telegram is not older. A machine that believes otherwise has lost its clock, as some do without a battery."""
+_ENDED = "login"
+"""The fact that tells whether Telegram has ended it. The file stays: it may have been another server that was asked."""
 CLOCK_FIX = "Set this machine's clock, best by NTP."
 
 
@@ -63,10 +65,16 @@ async def logged_in(desk: Desk, *, updates: bool = False) -> AsyncIterator[tuple
     demand_clock(desk.now)
     if not is_logged_in(desk):
         raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
-    async with telegram.connect(login, updates=updates) as client:
-        owner = await telegram.owner_of(client)
-        claim(desk.archive, owner)
-        yield client, owner
+    try:
+        async with telegram.connect(login, updates=updates) as client:
+            owner = await telegram.owner_of(client)
+            claim(desk.archive, owner)
+            _remember_ended(desk, False)
+            yield client, owner
+    except UserError as error:
+        if error.code is ExitCode.NOT_LOGGED_IN:
+            _remember_ended(desk, True)
+        raise
 
 
 def demand_clock(now: datetime) -> None:
@@ -79,6 +87,16 @@ def demand_clock(now: datetime) -> None:
 def is_logged_in(desk: Desk) -> bool:
     """Whether there is a login here, as far as this machine knows: a login is moved into place once it is whole."""
     return desk.home.session.exists()
+
+
+def has_ended(desk: Desk) -> bool:
+    """Whether Telegram did not know this login any more when it was asked last."""
+    return desk.home.archive.exists() and bool(desk.archive.fact(_ENDED))
+
+
+def _remember_ended(desk: Desk, ended: bool) -> None:
+    if ended or has_ended(desk):
+        desk.archive.set_fact(_ENDED, "ended" if ended else "")
 
 
 def owner_of(archive: Archive) -> Owner | None:

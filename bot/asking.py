@@ -8,6 +8,7 @@ from bot.chats import find
 from bot.desk import Desk
 from bot.progress import Shown
 from data.errors import UserError
+from data.pull import unlisted
 from data.telegram import Client, readable_errors
 
 LOOKED_AT = 100
@@ -21,6 +22,10 @@ async def ask(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: S
     if not dialog.with_a_person:
         raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only people can be asked.")
     with readable_errors():
+        try:
+            await client.get_input_entity(dialog.id)
+        except ValueError as error:
+            raise unlisted(dialog) from error
         box = await client.get_drafts(dialog.id)
         if not box.is_empty:
             raise UserError(

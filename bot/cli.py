@@ -6,13 +6,14 @@ answers at once; a verb imports what it needs when it runs.
 """
 
 import os
+import re
 import sqlite3
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from bot import disk, show
 from bot.commands import (
@@ -51,6 +52,24 @@ class Road(TyperGroup):
     def list_commands(self, _context: object) -> list[str]:
         """Their names."""
         return list(VERBS)
+
+
+class Verb(TyperCommand):
+    """Takes the id of a group, which begins with a minus, for what it is: no option is a number."""
+
+    def make_parser(self, ctx: Any) -> Any:
+        """That of click, which would have the id after a `--`."""
+        parser = super().make_parser(ctx)
+        take_option = parser._process_opts
+
+        def take(word: str, state: Any) -> None:
+            if re.fullmatch("-[0-9]+", word):
+                state.largs.append(word)
+            else:
+                take_option(word, state)
+
+        parser._process_opts = take  # type: ignore[method-assign, assignment]
+        return parser
 
 
 app = typer.Typer(
@@ -94,6 +113,11 @@ def _version(wanted: bool) -> None:
 
         show.line(f"doppelgram {version('doppelgram')}")
         raise typer.Exit
+
+
+for _each in (app, chats.app, consent.app, adapters.app):
+    for _registered in _each.registered_commands:
+        _registered.cls = Verb
 
 
 @app.callback()

@@ -5,8 +5,10 @@ folder cannot cost anybody their files; what it does not know it leaves and repo
 """
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Collection
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +40,9 @@ def forget(desk: Desk, *dialog_ids: int) -> dict[str, Any]:
     consents = [ledger.revoke(dialog_id, desk.now) for dialog_id in dialog_ids]
     for dialog_id in dialog_ids:
         rows.update(desk.live.forget(dialog_id))
-    learned = _unlearn(desk.home, dialog_ids, tuple(Scope))
+    learned, known = _unlearn(desk.home, dialog_ids, tuple(Scope)), desk.archive.people().keys()
     removed = {"messages": desk.archive.forget(*dialog_ids), **rows, **learned}
+    _unname(desk.home.session, {*dialog_ids, *(known - desk.archive.people().keys())})
     return removed | {"consent": any(consents), "draft_left": not all(withdrawn)}
 
 
@@ -76,6 +79,17 @@ def _unlearn(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope])
         "reports": reports,
         "stale_adapters": [adapter.card.name for adapter in stale],
     }
+
+
+def _unname(session: Path, ids: Collection[int]) -> None:
+    """Telethon notes in the login's file the name and number of everybody it hears of; the next list of chats brings
+    back those that still are on it."""
+    if not session.exists():
+        return
+    with closing(sqlite3.connect(session)) as db:
+        db.execute("PRAGMA secure_delete = ON")
+        with db:
+            db.executemany("DELETE FROM entities WHERE id = ?", [(each,) for each in ids])
 
 
 def _inside(card: adapters.Card, dialog_ids: Collection[int], scopes: Collection[Scope]) -> bool:

@@ -13,6 +13,8 @@ from data.consent import Ledger
 from data.errors import UserError
 from data.transcript import Scope
 
+RUN = "doppelgram run"
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -35,6 +37,9 @@ class Status:
     companion: str | None
     """How the companion bot stands; None without one."""
     running: bool
+    """Whether the twin is at work."""
+    busy: str | None
+    """What else uses the login now."""
     next: str
 
     def as_json(self) -> dict[str, object]:
@@ -50,11 +55,12 @@ def look(desk: Desk) -> Status:
     consents = Ledger(desk.archive).active() if here else {}
     live = desk.home.live.exists()
     modes = Counter(str(mode) for mode in desk.policy.modes(desk.now).values()) if live else Counter[str]()
-    logged_in = account.is_logged_in(desk)
+    logged_in = account.is_logged_in(desk) and not account.has_ended(desk)
+    holder = desk.home.holder()
     found = Status(
         logged_in=logged_in,
         account=owner.name if owner else None,
-        messages=desk.archive.count() if here else 0,
+        messages=sum(map(desk.archive.count, consents)) if here else 0,
         chats=len(dialogs),
         consented=len(consents),
         samples=_samples(desk),
@@ -65,7 +71,8 @@ def look(desk: Desk) -> Status:
         waiting=_waiting(desk) if live else [],
         limited_until=until if live and (until := desk.policy.limited_until()) > desk.now else None,
         companion=_companion(desk, live),
-        running=desk.home.is_held(),
+        running=holder == RUN,
+        busy=None if holder == RUN else holder,
         next="",
     )
     return Status(**(asdict(found) | {"next": _next(found, any(c.scope is Scope.CHAT for c in consents.values()))}))

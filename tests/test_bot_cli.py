@@ -125,6 +125,13 @@ async def test_a_wrong_word_is_a_usage_error(offline: Terminal) -> None:
     assert (await offline("chats", "set", "x", "--mode", "loud")).failed(2).out == ""
 
 
+async def test_the_id_of_a_group_is_taken_as_it_is_printed(offline: Terminal) -> None:
+    assert "-500100 is forgotten" in (await offline("forget", "-500100")).ok().err
+    for words in (("chats", "set", "-500100", "--mode", "off"), ("consent", "grant", "--scope", "own", "-500100", "--how", "x")):
+        assert "There is no chat called -500100" in (await offline(*words)).failed(1).err
+    assert "No such option" in (await offline("forget", "-x")).failed(2).err
+
+
 async def test_no_color_leaves_no_escape_in_the_output(offline: Terminal) -> None:
     offline.settings["NO_COLOR"] = "1"
     shown = await offline("status")
@@ -248,7 +255,18 @@ async def test_a_login_that_the_phone_ended_is_noticed(terminal: Terminal, sandb
     await terminal.login()
     sandbox.log_out(sandbox.town.owner_id)
     assert "doppelgram login" in (await terminal("chats", "--refresh")).failed(4).err
+    status = (await terminal("status", "--json")).ok().json
+    assert (status["logged_in"], status["next"]) == (False, "doppelgram login")
+    checks = {check["name"]: check for check in (await terminal("doctor", "--json")).json["checks"]}
+    assert (checks["login"]["ok"], checks["login"]["fix"]) == (False, "Run: doppelgram login")
     (await terminal.login()).ok()
+    assert (await terminal("status", "--json")).ok().json["logged_in"]
+
+
+async def test_a_phone_number_that_is_none_is_refused_before_anybody_is_asked(offline: Terminal) -> None:
+    for word in ("hello", "+12", "@anna"):
+        refused = (await offline("login", "--phone", word)).failed(2)
+        assert f"{word} is no phone number" in refused.err
 
 
 async def test_another_account_does_not_mix_with_the_archive(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -317,10 +317,16 @@ async def test_wipe_refuses_while_another_command_has_the_login(terminal: Termin
     process = await terminal.start("pull", "--all")
     await hold.reached.wait()
     assert "doppelgram pull" in (await terminal("wipe", "--yes")).failed(1).err
-    assert (await terminal("status", "--json")).ok().json["running"]
+    status = (await terminal("status", "--json")).ok().json
+    assert (status["running"], status["busy"]) == (False, "doppelgram pull")
     hold.release()
     (await ended(process)).ok()
     assert agrees(terminal, ALMA, BRUNO, CARLA)
+    messages = (await terminal("status", "--json")).ok().json["messages"]
+    (await terminal("consent", "revoke", str(BRUNO))).ok()
+    status = (await terminal("status", "--json")).ok().json
+    assert (status["consented"], status["busy"]) == (2, None)
+    assert status["messages"] == messages - len(sandbox.town.boxes[sandbox.town.owner_id].by_peer[BRUNO])
 
 
 # --- what the owner decides

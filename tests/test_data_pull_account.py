@@ -8,11 +8,14 @@ import pytest
 
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind
 from sandbox.box import Post
 from sandbox.crowd import FIRST, crowd_town
 from sandbox.life import CLUB, FAMILY, FORUM, MOVED, NINA, OLD_FRIEND, OTTO, OWNER, PIA, SECRETIVE, VAULT, life_town
 from sandbox.server import Sandbox
 from tests.pulled import Told, scene
+
+GONE = 555002
 
 
 async def test_every_kind_of_chat_a_person_has_is_pulled_and_everything_else_is_counted(tmp_path: Path) -> None:
@@ -227,6 +230,19 @@ async def test_a_closed_group_among_many_is_counted_and_the_others_go_on(tmp_pat
         assert report.excluded["chats closed to you"] == 1
         assert report.chats == 1
         assert "can no longer be read" in told.notes[0]
+
+
+async def test_a_chat_that_is_not_on_telegram_any_more_is_counted_and_the_others_go_on(tmp_path: Path) -> None:
+    async with scene(life_town(), tmp_path) as it:
+        it.archive.save_dialogs([Dialog(GONE, Kind.PRIVATE, "Somebody From an Export")])
+        it.allow(GONE, OTTO)
+        told = Told()
+        report = await it.pull(told=told)
+        assert (report.chats, report.excluded["chats that Telegram does not list"]) == (1, 1)
+        assert it.agrees(OTTO)
+        assert told.notes == ["Somebody From an Export is not among your chats on Telegram."]
+        with pytest.raises(UserError, match="is not among your chats on Telegram"):
+            await it.pull(GONE)
 
 
 async def test_a_folder_by_name_is_found_and_an_unknown_one_is_a_sentence(tmp_path: Path) -> None:

@@ -288,6 +288,14 @@ async def test_a_qr_code_that_expires_is_renewed_and_the_new_one_lets_in(sandbox
     assert len(set(shown)) == len(shown) >= 3
 
 
+async def test_qr_codes_that_nobody_scans_come_to_an_end(sandbox: Sandbox, tmp_path: Path) -> None:
+    shown: list[str] = []
+    async with connect(login(sandbox, tmp_path / "a.session"), updates=True, patient=False) as client:
+        with pytest.raises(UserError, match="Nobody scanned") as ended:
+            await log_in_by_qr(client, shown.append, nobody_answers, life=0.1, codes=3)
+    assert (len(shown), ended.value.code) == (3, ExitCode.NOT_LOGGED_IN)
+
+
 async def test_a_scan_that_nobody_told_us_of_is_found_when_the_code_is_renewed(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """login, logout: the owner's account."""
 
 import asyncio
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 HOW_TO_SCAN = "On your phone: Telegram, Settings, Devices, Link Desktop Device. Scan this (it is renewed by itself):"
 
+_PHONE = re.compile(r"\+?[0-9][0-9 ().-]{4,24}")
+
 
 def login(
     qr: Annotated[bool, typer.Option("--qr", help="Show a QR code; the default at a terminal.")] = False,
@@ -30,6 +33,8 @@ def login(
 
     if qr and phone:
         raise UserError("--qr and --phone are two ways to log in.", "Give one of them.", ExitCode.USAGE)
+    if phone and not _PHONE.fullmatch(phone.strip()):
+        raise UserError(f"{phone} is no phone number.", "Write it as +15551234567.", ExitCode.USAGE)
     if not qr and not phone and not ask.at_terminal():
         raise UserError("Without a terminal the phone number is needed.", "Give it with --phone.", ExitCode.USAGE)
     with Desk.open() as desk:

@@ -30,6 +30,7 @@ def status(as_json: Json = False) -> None:
             ("adapter", found.adapter or "none"),
             ("modes", modes),
             *([("companion", found.companion)] if found.companion else []),
+            *([("at work", found.busy)] if found.busy else []),
             ("now", f"{'paused' if found.paused else 'running' if found.running else 'not running'}; {waiting}"),
         ],
     )

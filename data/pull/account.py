@@ -43,6 +43,13 @@ class Audience(Watcher, Protocol):
         """Something that has to be said."""
 
 
+def unlisted(dialog: Dialog) -> UserError:
+    """What there is to say of a chat that came with an export and is not among the owner's chats any more."""
+    return UserError(
+        f"{dialog.title} is not among your chats on Telegram.", "What was imported of it stays; more cannot be had."
+    )
+
+
 @dataclass(slots=True)
 class Account:
     """The owner's chats on Telegram. The client must be connected and logged in; call `look` first."""
@@ -109,6 +116,11 @@ class Account:
 
     async def _one(self, dialog: Dialog) -> UserError | None:
         """Bring one chat up to date, or count why that may not be and return it. Raises what concerns all chats."""
+        try:
+            await self.client.get_input_entity(dialog.id)  # from memory, unless it was never seen
+        except ValueError:
+            self.report.excluded["chats that Telegram does not list"] += 1
+            return unlisted(dialog)
         try:
             if await self._protected(dialog):
                 demand_keepable(replace(dialog, protected=True))

@@ -15,6 +15,8 @@ TRIES = 3
 QR_SECONDS = 25.0
 """How long a QR code is shown: Telegram's live 30 s. The time it names for its end says nothing on a clock that is
 wrong: ahead of it, each code would be over at once, and the next be asked for without a pause."""
+QR_CODES = 40
+"""So many are shown, a quarter of an hour: a login that nobody waits for holds up every other command."""
 
 Ask = Callable[[str, bool], Awaitable[str]]
 
@@ -63,24 +65,39 @@ async def log_in_by_code(client: TelegramClient, phone: str, ask: Ask) -> Owner:
 
 
 async def log_in_by_qr(
-    client: TelegramClient, show: Callable[[str], None], ask: Ask, *, life: float = QR_SECONDS
+    client: TelegramClient,
+    show: Callable[[str], None],
+    ask: Ask,
+    *,
+    life: float = QR_SECONDS,
+    codes: int = QR_CODES,
 ) -> Owner:
     """Show a link as a QR code until the owner's phone accepts it (Settings, Devices, Link Desktop Device). Each is
-    renewed after `life` seconds."""
+    renewed after `life` seconds, until so many `codes` were shown."""
     with readable_errors():
         try:
             qr = await client.qr_login()
-            while True:
+            for left in reversed(range(codes)):
                 show(qr.url)
                 try:
                     await qr.wait(life)
                     break
                 except TimeoutError:
+                    if not left:
+                        raise _unscanned() from None
                     if not await _renewed(qr):
                         break
         except errors.SessionPasswordNeededError:
             await _give_password(client, ask)
     return await owner_of(client)
+
+
+def _unscanned() -> UserError:
+    return UserError(
+        "Nobody scanned the QR code.",
+        "Run: doppelgram login, with your phone at hand; or give --phone.",
+        ExitCode.NOT_LOGGED_IN,
+    )
 
 
 async def _renewed(qr: QRLogin) -> bool:
