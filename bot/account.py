@@ -69,11 +69,10 @@ async def logged_in(desk: Desk, *, updates: bool = False) -> AsyncIterator[tuple
         async with telegram.connect(login, updates=updates) as client:
             owner = await telegram.owner_of(client)
             claim(desk.archive, owner)
-            _remember_ended(desk, False)
             yield client, owner
     except UserError as error:
         if error.code is ExitCode.NOT_LOGGED_IN:
-            _remember_ended(desk, True)
+            desk.archive.set_fact(_ENDED, "ended")
         raise
 
 
@@ -94,11 +93,6 @@ def has_ended(desk: Desk) -> bool:
     return desk.home.archive.exists() and bool(desk.archive.fact(_ENDED))
 
 
-def _remember_ended(desk: Desk, ended: bool) -> None:
-    if ended or has_ended(desk):
-        desk.archive.set_fact(_ENDED, "ended" if ended else "")
-
-
 def owner_of(archive: Archive) -> Owner | None:
     """Whose archive this is; None before the first login."""
     known = archive.fact("account")
@@ -113,6 +107,8 @@ def claim(archive: Archive, owner: Owner) -> None:
             f"This home folder is {known.name}'s, and {owner.name} is logged in.",
             "Set DOPPELGRAM_HOME to another folder, or log out and log in as the first.",
         )
+    if archive.fact(_ENDED):
+        archive.set_fact(_ENDED, "")
     archive.set_fact("account", json.dumps({"user_id": owner.user_id, "name": owner.name}))
 
 

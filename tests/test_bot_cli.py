@@ -127,7 +127,10 @@ async def test_a_wrong_word_is_a_usage_error(offline: Terminal) -> None:
 
 async def test_the_id_of_a_group_is_taken_as_it_is_printed(offline: Terminal) -> None:
     assert "-500100 is forgotten" in (await offline("forget", "-500100")).ok().err
-    for words in (("chats", "set", "-500100", "--mode", "off"), ("consent", "grant", "--scope", "own", "-500100", "--how", "x")):
+    for words in (
+        ("chats", "set", "-500100", "--mode", "off"),
+        ("consent", "grant", "--scope", "own", "-500100", "--how", "x"),
+    ):
         assert "There is no chat called -500100" in (await offline(*words)).failed(1).err
     assert "No such option" in (await offline("forget", "-x")).failed(2).err
 
