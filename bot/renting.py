@@ -84,10 +84,10 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
         why = f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}"
         try:
             kept = _bring_unfinished(desk, rented, card)
+            _end(rented, note)
         except UserError:
-            show.say(why, "yellow")  # and what was learned could not even be looked at
+            show.say(why, "yellow")  # and what was learned could not even be looked at, or not be deleted there
             raise
-        _end(rented, note)
         raise UserError(why, _hint(show.plain(str(report.get("hint", ""))), kept))
     report["adapter"] = _bring(desk, rented, card)
     _end(rented, note)

@@ -26,7 +26,7 @@ StrictModes no
 UsePAM no
 PasswordAuthentication no
 PermitRootLogin yes
-SetEnv HOME={home} PATH={python}:/usr/bin:/bin PYTHONPATH={root} DOPPELGRAM_MODEL__CACHE={cache} {more}
+SetEnv HOME={home} PATH={path}/first:{python}:/usr/bin:/bin PYTHONPATH={root} DOPPELGRAM_MODEL__CACHE={cache} {more}
 """
 CLIENT = """
 Host rented
@@ -57,6 +57,12 @@ class Machine:
     def bin(self) -> Path:
         """Where its `ssh` lies."""
         return self.path / "bin"
+
+    def puts(self, name: str, script: str) -> None:
+        """Put a program there that is found before the machine's own of this name: a machine with something wrong."""
+        program = self.path / "first" / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
 
     def cut(self) -> int:
         """End every connection to it, as a network that fails does. Returns how many processes served them."""
@@ -97,8 +103,8 @@ def machine(path: Path) -> Iterator[Machine]:
     (path / "ssh_config").write_text(CLIENT.format(**values))
     key = " ".join((path / "host.pub").read_text().split()[:2])
     (path / "known").write_text(f"[127.0.0.1]:{port} {key}\n")
-    (path / "there").mkdir()
-    (path / "bin").mkdir()
+    for name in ("there", "first", "bin"):
+        (path / name).mkdir()
     (path / "bin" / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {path}/ssh_config "$@"\n')
     (path / "bin" / "ssh").chmod(0o755)
     if os.getuid() == 0:

@@ -60,7 +60,8 @@ while [ ! -e ended ]; do kill -0 "$(cat pid)" 2>/dev/null || break; sleep 1; don
 sleep 1; kill $tail; [ -e ended ]
 """
 _WIPE = """
-cd "$HOME" && kill -- -"$(cat {folder}/pid)" 2>/dev/null; sleep 1
+cd "$HOME" || exit 1
+kill -- -"$(cat {folder}/pid)" 2>/dev/null; sleep 1
 rm -rf {folder} && ls -d {folder} 2>/dev/null | wc -l
 """
 
@@ -109,8 +110,14 @@ class Rented:
                 "Install it there as docs/rented-gpu.md says, in ~/doppelgram.",
                 ExitCode.CONFIGURATION,
             )
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+        try:
+            found = json.loads(done.stdout.splitlines()[-1])
+            gpu, free = found["gpu"], int(found["free_bytes"])
+            return {"version": str(found["version"]), "gpu": None if gpu is None else str(gpu), "free_bytes": free}
+        except (IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.host} does not tell what it is.", "Install doppelgram anew there, or rent another machine."
+            ) from error
 
     def send(self, dataset: Path, settings: str, unfinished: Path | None = None) -> int:
         """Copy a dataset and the settings there, and a training to go on with, readable by that account alone. Returns

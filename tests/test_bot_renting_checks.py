@@ -1,0 +1,259 @@
+"""`train --on`: what goes to the machine and what does not, which machine gets nothing, and that only a machine which
+shows that nothing is left is said to hold nothing. Over a real ssh server; what is wrong with a machine is a program
+there."""
+
+import json
+import os
+import sys
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bot import renting
+from bot.commands.learning import Wish
+from bot.desk import Desk
+from bot.home import Home
+from bot.renting import Limits
+from bot.settings import CompanionSettings, ModelSettings, Settings, TelegramSettings, TrainSettings
+from data import samples
+from data.consent import Ledger
+from data.errors import ExitCode, UserError
+from data.samples import DatasetCard, write_private
+from data.transcript import Scope
+from tests import sshd
+from tests import training_models as models
+from tests.sshd import Machine
+from tests.terminal import PATIENCE, Terminal, everything_in
+from training import adapter, position
+from training.adapter import Adapter, Card
+from training.remote import FOLDER, Rented
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not sshd.SSHD.exists(), reason="there is no OpenSSH server here"),
+]
+SECRETS = ("0123456789abcdef0123456789abcdef", "12345678:AAFthisisnotoneofabot", "31337133", "key-of-a-model-server")
+SENT = ("card.json", "controls.jsonl", "test.jsonl", "train.jsonl", "unseen.jsonl", "validation.jsonl")
+CHECKPOINT = "checkpoint-000000003"
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    with sshd.machine(tmp_path / "machine") as machine:
+        monkeypatch.setenv("PATH", f"{machine.bin}:{os.environ['PATH']}")
+        yield machine
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A home as one who is logged in has it, with a dataset."""
+    home = Home.at(tmp_path / "home")
+    models.dataset(home.dataset, models.windows(2))
+    with closing(home.open_archive()) as archive:
+        for dialog_id in range(2):
+            Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
+    api_hash, token, api_id, server_key = SECRETS
+    settings = Settings(
+        home=home.path,
+        api_id=int(api_id),
+        api_hash=api_hash,
+        telegram=TelegramSettings(server="127.0.0.1:1"),
+        model=ModelSettings(base="smollm2", threads=1, max_tokens=8, server_key=server_key),
+        train=TrainSettings(minutes=1, learning_rate=0.001, micro_batch_tokens=64),
+        companion=CompanionSettings(token=token),
+    )
+    with Desk.at(settings, home) as desk:
+        yield desk
+
+
+def left(machine: Machine) -> list[Path]:
+    return [path for path in machine.home.iterdir() if path.name.startswith(FOLDER)]
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+
+
+def a_training(home: Home) -> Path:
+    """One at home that was interrupted, with more beside it than one needs to go on."""
+    folder = adapter.fresh(home.adapters)
+    (folder / CHECKPOINT).mkdir(parents=True)
+    for name in (position.WEIGHTS, position.OPTIMIZER, "more.json"):
+        (folder / CHECKPOINT / name).write_bytes(b"")
+    (folder / CHECKPOINT / position.POSITION).write_text('{"key": "k", "step": 3}')
+    (folder / adapter.WEIGHTS).write_bytes(b"")
+    return folder
+
+
+def an_adapter(folder: Path, card: DatasetCard) -> Adapter:
+    """One that was made from this dataset, as far as its card tells."""
+    folder.mkdir(parents=True)
+    for name in (adapter.WEIGHTS, adapter.CONFIG):
+        (folder / name).write_bytes(name.encode())
+    about = Card(
+        *("a-finished-one", models.NOON.isoformat(), "smollm2", "r", "t", "k", "none", card.hash, card.chats),
+        window=card.window,
+        zone=card.zone,
+        scopes=card.scopes,
+    )
+    write_private(folder / adapter.CARD, json.dumps(asdict(about)))
+    return adapter.read(folder)
+
+
+def test_the_dataset_the_training_and_nine_settings_go_there_and_nothing_else_of_the_home(
+    desk: Desk, machine: Machine
+) -> None:
+    home, rented = desk.home, Rented.new("rented")
+    home.key()
+    for path in (home.session, home.companion, home.live, home.path / "config.toml", home.dataset / "account.session"):
+        write_private(path, "\n".join(SECRETS))
+    made = an_adapter(home.adapters / "1", samples.read_card(home.dataset))
+    unfinished = a_training(home)
+    machine.puts("timeout", "exit 0")  # in place of the training, which would write into that home, too
+    card, limits, note = samples.read_card(home.dataset), Limits(1.0), home.path / "rented.json"
+    rented = renting._begin(desk, rented, card, renting._settings(desk, Wish(), limits), limits, True, note)
+    (there,) = left(machine)
+    for _ in range(int(PATIENCE / 0.05)):
+        if (there / "ended").exists():
+            break
+        time.sleep(0.05)
+    sent, said = files(there), everything_in(there)
+    settings = tomllib.loads((there / "home/config.toml").read_text())
+    open_to_others = [path for path in (there, *there.rglob("*")) if path.stat().st_mode & 0o077]
+    renting._end(rented, note)
+    assert left(machine) == []
+    again = f"home/adapters/{unfinished.name}/{CHECKPOINT}"
+    assert sent == {
+        *("pid", "log", "report", "ended", "home/config.toml"),
+        *(f"home/dataset/{name}" for name in SENT),
+        *(f"{again}/{name}" for name in (position.WEIGHTS, position.OPTIMIZER, position.POSITION)),
+    }
+    assert {group: set(values) for group, values in settings.items()} == {
+        "model": {"base", "quantization", "max_tokens"},
+        "train": {"minutes", "epochs", "method", "learning_rate", "micro_batch_tokens", "seed"},
+    }
+    assert b"yep yep" in said, "which is what the dataset says"
+    assert [each for each in (*SECRETS, str(home.path), made.card.name) if each.encode() in said] == []
+    assert open_to_others == []
+
+
+def without_doppelgram(machine: Machine) -> None:
+    machine.puts("python3", f'exec "{sys.executable}" -I -S "$@"')  # as a python is that nothing was installed for
+
+
+def with_another_version(machine: Machine) -> None:
+    about = machine.path / "older" / "doppelgram-0.0.1.dist-info" / "METADATA"
+    about.parent.mkdir(parents=True)
+    about.write_text("Metadata-Version: 2.1\nName: doppelgram\nVersion: 0.0.1\n")
+    machine.puts("python3", f'PYTHONPATH="{about.parents[1]}:$PYTHONPATH" exec "{sys.executable}" "$@"')
+
+
+def with_a_full_disk(machine: Machine) -> None:
+    machine.puts("python3", f'HOME=/proc exec "{sys.executable}" "$@"')  # a file system on which nothing is free
+
+
+@pytest.mark.parametrize(
+    ("broken", "message", "hint", "code"),
+    [
+        (without_doppelgram, "There is no doppelgram on rented.", "docs/rented-gpu.md", ExitCode.CONFIGURATION),
+        (with_another_version, "rented has another version of doppelgram.", "the same one", ExitCode.ERROR),
+        (with_a_full_disk, "The disk of rented is almost full.", "more room", ExitCode.ERROR),
+    ],
+)
+def test_a_machine_that_cannot_train_is_refused_in_one_sentence_and_gets_nothing(
+    desk: Desk, machine: Machine, capsys: pytest.CaptureFixture[str], broken, message: str, hint: str, code: ExitCode
+) -> None:
+    broken(machine)
+    came = machine.path / "came"
+    machine.puts("tar", f'echo >"{came}"; exec /usr/bin/env PATH=/usr/bin:/bin tar "$@"')
+    with pytest.raises(UserError) as refused:
+        renting.train(desk, "rented", Wish(), Limits(1.0), yes=True)
+    assert refused.value.message == message
+    assert hint in refused.value.hint
+    assert refused.value.code == code
+    assert not came.exists()
+    assert left(machine) == []
+    assert not (desk.home.path / "rented.json").exists()
+    assert capsys.readouterr().err == "", "nobody is asked for what is not done"
+
+
+def test_a_machine_that_answers_rubbish_is_refused_in_one_sentence(machine: Machine) -> None:
+    most = '{"version": "0", "gpu": 1, "free_bytes": %s}'
+    for answer in ("", "[]", "no JSON", '{"version": "0"}', most % "{}", most % "1e999"):
+        machine.puts("python3", f"case $* in *--look) printf %s '{answer}' ;; esac")
+        with pytest.raises(UserError, match=r"^rented does not tell what it is\.$"):
+            Rented.new("rented").look()
+    machine.puts("python3", f"case $* in *--look) printf %s '{most % 2}' ;; esac")
+    assert Rented.new("rented").look() == {"version": "0", "gpu": "1", "free_bytes": 2}
+
+
+@pytest.fixture
+def failed(machine: Machine, tmp_path: Path, desk: Desk) -> Rented:
+    """A training that has failed there, which home knows of."""
+    rented = replace(Rented.new("rented"), until=time.time() + 1000)
+    there = machine.home / rented.folder
+    models.dataset(there / "home" / "dataset", models.windows(2))
+    for name, said in (("log", "It begins.\n"), ("ended", "1"), ("report", '{"error": "It broke.", "hint": ""}')):
+        write_private(there / name, said)
+    write_private(desk.home.path / "rented.json", rented.as_json())
+    return rented
+
+
+async def test_a_machine_that_deletes_nothing_is_said_to_hold_it_until_it_shows_that_it_does_not(
+    desk: Desk, machine: Machine, failed: Rented, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.puts("rm", "exit 0")
+    shell, note = Terminal(tmp_path), desk.home.path / "rented.json"
+    held = (await shell("train", "--on", "rented", "--yes")).failed(1)
+    assert f"rented still holds ~/{failed.folder}." in held.err
+    assert "Destroy that machine at its provider." in held.err
+    assert "It broke." in held.err, "which is told all the same"
+    assert "nothing of this training is left" not in held.err
+    assert left(machine) == [machine.home / failed.folder]
+    assert Rented.read(note) == failed, "so that the same command comes back to it"
+    (machine.path / "first" / "rm").unlink()
+    with pytest.raises(UserError, match="It broke"):
+        renting.train(desk, "rented", Wish(), Limits(1.0), yes=False)
+    assert "rented shows that nothing of this training is left." in capsys.readouterr().err
+    assert left(machine) == []
+    assert not note.exists()
+
+
+@pytest.mark.parametrize("which", ["rm that fails", "home that is not there"])
+def test_where_nothing_could_be_deleted_nothing_is_said_to_be_gone(
+    desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str], which: str
+) -> None:
+    if which == "rm that fails":
+        machine.puts("rm", "exit 1")
+    else:
+        machine.home.rename(machine.path / "elsewhere")  # as a disk that is not mounted any more
+    with pytest.raises(UserError, match=f"rented still holds ~/{failed.folder}") as refused:
+        renting._end(failed, desk.home.path / "rented.json")
+    assert "Destroy that machine" in refused.value.hint
+    assert capsys.readouterr().err == ""
+    assert (desk.home.path / "rented.json").exists()
+
+
+def test_an_adapter_of_another_dataset_is_refused_and_none_of_it_lies_among_the_adapters(
+    desk: Desk, machine: Machine, failed: Rented
+) -> None:
+    card, adapters = samples.read_card(desk.home.dataset), desk.home.adapters
+    interrupted = a_training(desk.home)
+    rented = replace(failed, unfinished=interrupted.name)
+    there = machine.home / rented.folder / "home" / "adapters" / "1"
+    made = an_adapter(there, card)
+    for other in ({"dataset": "fedcba9876543210"}, {"chats": (0,)}, {"chats": (0, 1, 2)}, {"scopes": {"0": "mine"}}):
+        write_private(there / adapter.CARD, json.dumps(asdict(replace(made.card, **other))))
+        with pytest.raises(UserError, match="rented gave back an adapter of another dataset"):
+            renting._bring(desk, rented, card)
+        assert list(adapters.iterdir()) == [interrupted], other
+        assert position.is_whole(interrupted)
+    write_private(there / adapter.CARD, json.dumps(asdict(made.card)))
+    assert renting._bring(desk, rented, card) == interrupted.name, "the very dataset's takes its place"
+    assert files(adapters) == {f"{interrupted.name}/{name}" for name in (adapter.CARD, adapter.CONFIG, adapter.WEIGHTS)}
