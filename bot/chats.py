@@ -4,10 +4,15 @@ Two people may bear the same name, so a name that fits several is an error that 
 """
 
 import difflib
+import re
+from collections.abc import Iterable, Sequence
 
 from data.archive import Archive
 from data.errors import UserError
 from data.message import Dialog, Person
+
+MEANT = 8
+"""Names in one hint; of more than that the others are counted."""
 
 
 def find(archive: Archive, name: str) -> Dialog:
@@ -19,12 +24,33 @@ def find(archive: Archive, name: str) -> Dialog:
     if matches:
         them = ", ".join(described(dialog) for dialog in matches)
         raise UserError(f"{len(matches)} chats are called {name}: {them}.", "Name the one you mean by its id.")
-    near = difflib.get_close_matches(name.casefold(), [each.title.casefold() for each in dialogs], n=1)
-    meant = next((each.title for each in dialogs if near and each.title.casefold() == near[0]), None)
+    titles = [each.title for each in dialogs]
+    meant = _bearers(titles, name) or _nearest(titles, name)
     raise UserError(
         f"There is no chat called {name}.",
-        f"Did you mean {meant}?" if meant else "See the list with: doppelgram chats --refresh",
+        _asked(meant) if meant else "See the list with: doppelgram chats --refresh",
     )
+
+
+def _bearers(titles: Iterable[str], name: str) -> list[str]:
+    """Those of these that have this name as a whole word or begin with it: a first name is what people type."""
+    part = name.strip().lstrip("@").casefold()
+    word = re.compile(rf"(?<!\w){re.escape(part)}(?!\w)")
+    having = (each for each in titles if each.casefold().startswith(part) or word.search(each.casefold()))
+    return list(dict.fromkeys(having)) if part else []
+
+
+def _nearest(titles: Sequence[str], name: str) -> list[str]:
+    near = difflib.get_close_matches(name.casefold(), [each.casefold() for each in titles], n=1)
+    return [each for each in titles if each.casefold() in near][:1]
+
+
+def _asked(meant: Sequence[str]) -> str:
+    named, others = list(meant[:MEANT]), len(meant) - MEANT
+    if others > 0:
+        named.append("another" if others == 1 else f"{others} others")
+    *first, last = named
+    return f"Did you mean {', '.join(first)} or {last}?" if first else f"Did you mean {last}?"
 
 
 def whole(archive: Archive, dialog: Dialog) -> list[Dialog]:
@@ -42,7 +68,7 @@ def candidates(dialogs: list[Dialog], name: str) -> list[Dialog]:
     phone = digits if name.lstrip("+").replace(" ", "").replace("-", "").isdigit() else ""
     ways = (
         [each for each in dialogs if str(each.id) == name],
-        [each for each in dialogs if name[:1] == "@" and (each.username or "").casefold() == name[1:].casefold()],
+        [each for each in dialogs if _at(each.username, name)],
         [each for each in dialogs if phone and (each.phone or "").lstrip("+") == phone],
         [each for each in dialogs if each.title == name],
         [each for each in dialogs if each.title.casefold() == name.casefold()],
@@ -56,7 +82,7 @@ def person(archive: Archive, name: str) -> Person:
     known = {each.id: each for each in (*archive.people().values(), *chats)}.values()
     ways = (
         [each for each in known if str(each.id) == name],
-        [each for each in known if name[:1] == "@" and (each.username or "").casefold() == name[1:].casefold()],
+        [each for each in known if _at(each.username, name)],
         [each for each in known if each.name.casefold() == name.casefold()],
     )
     found = next((way for way in ways if way), [])
@@ -64,9 +90,15 @@ def person(archive: Archive, name: str) -> Person:
         return found[0]
     if found:
         raise UserError(f"{len(found)} people are called {name}.", "Name the one you mean by @username or id.")
+    meant = _bearers((each.name for each in known), name)
     raise UserError(
-        f"Nobody called {name} is known.", "Pull the group with --scope own first: that shows who writes there."
+        f"Nobody called {name} is known.",
+        _asked(meant) if meant else "Pull the group with --scope own first: that shows who writes there.",
     )
+
+
+def _at(username: str | None, name: str) -> bool:
+    return bool(username) and f"@{username}".casefold() == name.casefold()
 
 
 def described(dialog: Dialog) -> str:

@@ -141,6 +141,6 @@ def _cell(value: object, zone: tzinfo) -> str:
 def failure(error: UserError, as_json: bool) -> None:
     """One sentence and one hint."""
     say(plain(error.message), "bold red")
-    say(f"  {error.hint}")
+    say(f"  {plain(error.hint)}")
     if as_json:
         data({"error": error.message, "hint": error.hint})
