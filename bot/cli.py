@@ -53,6 +53,19 @@ class Road(TyperGroup):
         """Their names."""
         return list(VERBS)
 
+    def invoke(self, context: Any) -> Any:
+        """Run the verb. What is wrong with an option's value is said in words for people."""
+        try:
+            return super().invoke(context)
+        except typer.BadParameter as refusal:
+            from pydantic import ValidationError
+
+            from bot import misfit
+
+            if isinstance(refusal.__cause__, ValidationError):
+                refusal.message = misfit.sentence(misfit.first(refusal.__cause__))
+            raise
+
 
 class Verb(TyperCommand):
     """Takes the id of a group, which begins with a minus, for what it is: no option is a number."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from bot import misfit
 from bot.livedb import LiveDb
 from bot.settings import LiveSettings
 from data.errors import ExitCode, UserError
@@ -30,9 +31,9 @@ class Limits:
         try:
             LiveSettings.model_validate(self.given)
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            told = str(first["msg"]).removeprefix("Value error, ")
-            raise UserError(f"{NAMES[str(first['loc'][0])]}: {told}.", "Nothing was changed.", ExitCode.USAGE) from None
+            wrong = misfit.first(error)
+            told = misfit.sentence(wrong, NAMES[str(wrong["loc"][0])])
+            raise UserError(told, "Nothing was changed.", ExitCode.USAGE) from None
         live.db.execute(
             "REPLACE INTO limits VALUES (?, ?, ?, ?)", (dialog_id, self.chat_hour, self.chat_day, self.quiet_hours)
         )

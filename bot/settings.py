@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bot import misfit
 from data.errors import ExitCode, UserError
 
 PREFIX = "DOPPELGRAM_"
@@ -234,11 +235,9 @@ def read(**flags: Any) -> Settings:
         _refuse_unknown_names()
         settings = Settings(**flags)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        name = PREFIX + "__".join(str(part) for part in first["loc"]).upper()
-        raise UserError(
-            f"{name}: {first['msg']}.", "See .env.example for every name.", ExitCode.CONFIGURATION
-        ) from None
+        wrong = misfit.first(error)
+        name = PREFIX + "__".join(str(part) for part in wrong["loc"]).upper()
+        raise misfit.setting(name, wrong, PREFIX, names()) from None
     except (OSError, ValueError) as error:
         raise UserError(
             f"The settings cannot be read: {error}.", "Check .env and config.toml.", ExitCode.CONFIGURATION
@@ -275,7 +274,7 @@ def _refuse_unknown_names() -> None:
     known = names()
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
-            raise UserError(f"{name} is not a setting.", "See .env.example for every name.", ExitCode.CONFIGURATION)
+            raise misfit.unknown(name, PREFIX, known)
 
 
 def environment(home: Path, **values: object) -> dict[str, str]:

@@ -135,6 +135,23 @@ async def test_the_id_of_a_group_is_taken_as_it_is_printed(offline: Terminal) ->
     assert "No such option" in (await offline("forget", "-x")).failed(2).err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("consent grant Alma --scope everything", "'--scope': 'everything' is not one of 'own', 'chat'."),
+        ("chats set Alma --mode loud", "'--mode': 'loud' is not one of 'off', 'draft', 'ask', 'auto'."),
+        ("train --minutes soon", "'--minutes': it must be a number."),
+        ("train --micro-batch-tokens 1.5", "'--micro-batch-tokens': it must be a whole number."),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_said_in_words_for_people(words: str, said: str) -> None:
+    from typer.testing import CliRunner
+
+    shown = CliRunner(env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).invoke(cli.app, words.split())
+    assert shown.exit_code == 2
+    assert f"Invalid value for {said} " in shown.output, shown.output
+
+
 async def test_no_color_leaves_no_escape_in_the_output(offline: Terminal) -> None:
     offline.settings["NO_COLOR"] = "1"
     shown = await offline("status")

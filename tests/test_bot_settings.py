@@ -138,6 +138,60 @@ def test_a_value_that_makes_no_sense_is_refused_at_once(name: str, value: str, m
     assert name in refusal().message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DOPPELGRAM_API_ID", "abc", " must be a whole number."),
+        ("DOPPELGRAM_LIVE__DEBOUNCE_SECONDS", "soon", " must be a number."),
+        ("DOPPELGRAM_LIVE__HOLD_MEDIA", "perhaps", " must be true or false."),
+        ("DOPPELGRAM_LIVE__AUTO_CONFIDENCE", "1.5", " must be at most 1."),
+        ("DOPPELGRAM_LIVE__CHAT_DAY", "-1", " must be at least 0."),
+        ("DOPPELGRAM_PULL__REQUESTS_PER_SECOND", "0", " must be more than 0."),
+        ("DOPPELGRAM_MODEL__QUANTIZATION", "int3", " must be 'auto', 'nf4' or 'none'."),
+        ("DOPPELGRAM_LIVE__DIGEST", "late", ": write it as 21:00."),
+    ],
+)
+def test_what_a_value_must_be_is_said_in_words_for_people(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert refusal().message == f"{name}{said}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("api_hash = 5", "DOPPELGRAM_API_HASH must be text, in quotes."),
+        ("live = 5", "DOPPELGRAM_LIVE is a group of settings, such as DOPPELGRAM_LIVE__DEBOUNCE_SECONDS."),
+    ],
+)
+def test_what_config_toml_must_hold_is_said_in_words_for_people(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "home" / "config.toml").write_text(f"{text}\n")
+    assert refusal().message == said
+
+
+@pytest.mark.parametrize("where", ["environment", ".env", "config.toml"])
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("PULL__REQUEST_PER_SECOND", "Did you mean DOPPELGRAM_PULL__REQUESTS_PER_SECOND?"),
+        ("APIID", "Did you mean DOPPELGRAM_API_ID?"),
+        ("ZEBRAWOOD", "See .env.example for every name."),
+    ],
+)
+def test_a_mistyped_name_is_said_to_be_unknown_with_the_nearest_that_there_is(
+    name: str, meant: str, where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "environment":
+        monkeypatch.setenv(f"DOPPELGRAM_{name}", "3")
+    elif where == ".env":
+        (tmp_path / ".env").write_text(f"DOPPELGRAM_{name}=3\n")
+    else:
+        (tmp_path / "home" / "config.toml").write_text(f"{name.lower().replace('__', '.')} = 3\n")
+    error = refusal()
+    assert (error.message, error.hint) == (f"There is no setting DOPPELGRAM_{name}.", meant)
+
+
 def test_an_empty_value_in_the_example_means_not_set(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DOPPELGRAM_API_ID=\nDOPPELGRAM_API_HASH=\n")
     read = settings.read()
