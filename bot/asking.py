@@ -20,7 +20,7 @@ async def ask(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: S
     await account.refresh(desk, client)
     dialog = find(desk.archive, arguments["chat"])
     if not dialog.with_a_person:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "Only people can be asked.")
+        raise UserError(f"{dialog.title} is {dialog.kind.noun}, not a person.", "Only people can be asked.")
     with readable_errors():
         try:
             await client.get_input_entity(dialog.id)

@@ -76,10 +76,15 @@ def candidates(dialogs: list[Dialog], name: str) -> list[Dialog]:
     return next((way for way in ways if way), [])
 
 
+def people(archive: Archive) -> dict[int, Person]:
+    """By id, everybody who writes in groups or has a chat with the owner."""
+    chats = [Person(d.id, d.kind, d.title, d.username) for d in archive.dialogs() if d.with_a_person]
+    return archive.people() | {each.id: each for each in chats}
+
+
 def person(archive: Archive, name: str) -> Person:
     """Somebody who writes in groups or has a chat with the owner: @username, id or exact name. Raises UserError."""
-    chats = [Person(d.id, d.kind, d.title, d.username) for d in archive.dialogs() if d.with_a_person]
-    known = {each.id: each for each in (*archive.people().values(), *chats)}.values()
+    known = people(archive).values()
     ways = (
         [each for each in known if str(each.id) == name],
         [each for each in known if _at(each.username, name)],

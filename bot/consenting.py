@@ -25,14 +25,17 @@ class Revoked:
     had: bool
     cancelled: int
     stale: list[str]
+    member: str = ""
+    """Whose record alone, where it is that of one member of a group."""
+    agreeing: tuple[str, ...] = ()
+    """The members whose records stand."""
 
-
-def demand_keepable(dialog: Dialog) -> None:
-    """Raise UserError where nobody can agree to anything."""
-    if not dialog.may_be_kept:
-        raise UserError(
-            f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes can be allowed."
-        )
+    @property
+    def standing(self) -> str:
+        """What of the group may still be used, once a member has taken theirs back."""
+        if not self.agreeing:
+            return "Nobody else has agreed there; your own words there may still be used."
+        return f"Still agreed there: {', '.join(self.agreeing)}."
 
 
 def grant(
@@ -86,11 +89,18 @@ def revoke(desk: Desk, dialog: Dialog, member: str | None = None) -> Revoked:
     ledger, parts = Ledger(desk.archive), chats.whole(desk.archive, dialog)
     cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
     if member:
-        who = chats.person(desk.archive, member).id
-        had = bool([part for part in parts if ledger.revoke_member(part.id, who, desk.now)])
+        who = chats.person(desk.archive, member)
+        had = bool([part for part in parts if ledger.revoke_member(part.id, who.id, desk.now)])
         stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
-    else:
-        agreed = [part for part in parts if ledger.of(part.id)]
-        stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
-        had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
+        return Revoked(had, cancelled, stale, who.name, _agreeing(desk, parts))
+    agreed = [part for part in parts if ledger.of(part.id)]
+    stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
+    had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
     return Revoked(had, cancelled, stale)
+
+
+def _agreeing(desk: Desk, parts: Sequence[Dialog]) -> tuple[str, ...]:
+    """The names of who agrees in a group; of somebody who is not known here any more, the id."""
+    active, people = Ledger(desk.archive).active(), chats.people(desk.archive)
+    members = {each for part in parts if part.id in active for each in active[part.id].members}
+    return tuple(sorted(people[each].name if each in people else str(each) for each in members))

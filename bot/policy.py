@@ -62,7 +62,7 @@ class Policy:
         """List a chat, whose newest message known here is `newest_id`. What was written while it was off is history
         from then on. Raises ValueError where no people are: machines can never be listed."""
         if mode is not Mode.OFF and not dialog.may_be_answered:
-            raise ValueError(f"{dialog.title} is a {dialog.kind}, not a person or a group of them")
+            raise ValueError(f"{dialog.title} is {dialog.kind.noun}, not a person or a group of them")
         with self.live.transaction():
             fresh = self.mode(dialog.id, now) is Mode.OFF
             listed = Listed(now.timestamp(), newest_id) if fresh else self.listed(dialog.id)

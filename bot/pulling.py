@@ -1,15 +1,16 @@
 """`pull`: which chats, with whose consent, and what the verb reports."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.chats import find, whole
 from bot.desk import Desk
 from bot.progress import PullWatcher, Shown
-from data.consent import Ledger
+from data.consent import Ledger, demand_keepable
 from data.errors import ExitCode, UserError
 from data.message import Dialog
 from data.pull import Account, Pace, Pulled
@@ -33,7 +34,7 @@ async def pull(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: 
         rows = [{"id": dialog.id, "title": dialog.title} for dialog in (*chosen, *others)]
         skipped = account.report.skipped_without_consent
         return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
-    if not chosen and not others and not names:
+    if not chosen and not others and (not names or not Ledger(desk.archive).active()):
         raise UserError(
             "No chat has a consent on record, so nothing is pulled.",
             "Your own words alone: doppelgram consent grant --all --scope own",
@@ -47,9 +48,14 @@ async def pull(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: 
 
 def demand_consent(desk: Desk, dialog: Dialog) -> None:
     """Raise UserError (exit 7 without a consent) unless this chat's history may be kept."""
-    if not dialog.may_be_kept and not dialog.protected:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes are.")
+    demand_keepable(replace(dialog, protected=False))
     Ledger(desk.archive).demand(dialog)
+
+
+def demand_folder_names(names: Iterable[str]) -> None:
+    """Raise UserError (exit 2) where a folder is meant and not named."""
+    if any(name.startswith(FOLDER) and not name[len(FOLDER) :].strip() for name in names):
+        raise UserError("That folder has no name.", f"Write it after the colon, such as {FOLDER}Work.", ExitCode.USAGE)
 
 
 async def _chosen(desk: Desk, account: Account, names: list[str]) -> tuple[list[Dialog], list[Dialog]]:

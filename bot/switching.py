@@ -54,7 +54,7 @@ def resume(archive: Archive, policy: Policy, dialog_id: int, now: datetime) -> S
 
 def _demand_people(dialog: Dialog, agreed: bool) -> None:
     if not dialog.may_be_answered:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "It stays off.")
+        raise UserError(f"{dialog.title} is {dialog.kind.noun}, and the twin writes to people only.", "It stays off.")
     if not dialog.with_a_person and not agreed:
         raise UserError(
             f"In {dialog.title} nobody has agreed yet, so there is nobody whom the twin may answer.",

@@ -44,6 +44,24 @@ class Consent:
         return self.scope is Scope.CHAT and (self.dialog_id >= 0 or sender_id in self.members)
 
 
+class Protected(UserError):
+    """A chat that does not allow its content to be saved."""
+
+
+def demand_keepable(dialog: Dialog) -> None:
+    """Raises UserError for what is never kept, whatever anybody agrees to."""
+    if dialog.protected:
+        raise Protected(
+            f"{dialog.title} does not allow its content to be saved, so nothing of it is pulled.",
+            "Whoever protects it can lift that in Telegram.",
+        )
+    if not dialog.may_be_kept:
+        raise UserError(
+            f"{dialog.title} is {dialog.kind.noun}, not a person.",
+            "Consents and pulls are for people, groups and your own notes.",
+        )
+
+
 class Ledger:
     """The records in an archive. Nothing is ever overwritten: a new grant revokes the old record and adds one."""
 

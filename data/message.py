@@ -30,6 +30,20 @@ class Kind(StrEnum):
     GROUP = "group"
     CHANNEL = "channel"
 
+    @property
+    def noun(self) -> str:
+        """What it is called in the middle of a sentence: `a bot`, `a deleted account`."""
+        return _NOUNS.get(self, f"a {self}")
+
+
+_NOUNS = {
+    Kind.PRIVATE: "a private chat",
+    Kind.SELF: "the place of your own notes",
+    Kind.SERVICE: "a service account",
+    Kind.DELETED: "a deleted account",
+    Kind.SCAM: "an account that Telegram warns of",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Dialog:

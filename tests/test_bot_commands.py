@@ -23,6 +23,7 @@ from bot.suggestion import State, Suggestions
 from bot.unlock import OFFERS
 from data.errors import UserError
 from sandbox.box import Post
+from sandbox.folder import Folder
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, BRUNO, CARLA, small_town
 from tests.terminal import Terminal, agrees, ended, everything_in, suggest, until
@@ -59,6 +60,16 @@ async def test_nothing_is_pulled_or_built_without_consent(terminal: Terminal, sa
     assert "consent grant" in (await terminal("pull", "--all")).failed(7).err
     assert "consent grant" in (await terminal("build")).failed(7).err
     assert "not a person" in (await terminal("pull", "Weather")).failed(1).err
+    folder = (await terminal("pull", "folder:Work")).failed(1).err
+    assert "no folder called Work" in folder
+    assert "You have none there" in folder
+    sandbox.town.boxes[sandbox.town.owner_id].folders[2] = Folder(2, "Work", include=(ALMA, BRUNO))
+    assert "No chat has a consent on record" in (await terminal("pull", "folder:Work")).failed(7).err
+    (await terminal("consent", "grant", "Carla", "--scope", "own")).ok()
+    nothing = (await terminal("pull", "folder:Work")).ok().err
+    assert "Skipped without a consent: 2 chats." in nothing
+    assert "Next: doppelgram consent grant" in nothing
+    assert "doppelgram build" not in nothing
     assert sandbox.journal.calls["GetHistoryRequest"] == 0
 
 

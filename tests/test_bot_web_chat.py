@@ -130,7 +130,9 @@ def test_in_a_group_each_member_agrees_and_revokes_alone(house: PaperHouse, clie
     made = consent(house, -5)
     assert made
     assert made.members == {71, 72}
-    client.post("/chats/-5/revoke", ("member", "71"))
+    told = client.post("/chats/-5/revoke", ("member", "71")).text
+    assert "Revoked for Ana, and the group is off" in told
+    assert "Still agreed there: Bo." in told
     made = consent(house, -5)
     assert made
     assert made.members == {72}

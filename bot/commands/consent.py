@@ -37,7 +37,11 @@ def grant(
     from data.transcript import Scope
 
     wanted = Scope(scope)
-    if bool(chats) == every:
+    if how is not None and not how.strip():
+        raise UserError("--how is blank.", "Say in your words how they agreed, or leave it out.", ExitCode.USAGE)
+    if chats and every:
+        raise UserError("CHAT and --all are two ways to say which chats.", "Give one of them.", ExitCode.USAGE)
+    if not chats and not every:
         raise UserError(
             "Name the chats, or give --all.", "doppelgram consent list shows what there is.", ExitCode.USAGE
         )
@@ -75,8 +79,7 @@ def grant(
 def _chosen(desk: "Desk", names: list[str] | None) -> "list[Dialog]":
     """The chats of these names; without names every person's without a record."""
     from bot.chats import find, whole
-    from bot.consenting import demand_keepable
-    from data.consent import Ledger
+    from data.consent import Ledger, demand_keepable
 
     if not names:
         active = Ledger(desk.archive).active()
@@ -115,13 +118,19 @@ def revoke(
     if as_json:
         show.data({"id": dialog.id, "revoked": done.had, "cancelled": done.cancelled, "stale_adapters": done.stale})
         return
+    title, member = show.plain(dialog.title), show.plain(done.member)
     if not done.had:
-        show.say(f"{show.plain(dialog.title)} had no consent on record.")
+        show.say(f"{member or title} had no consent on record{f' in {title}' if member else ''}.")
         return
-    show.say(f"{show.plain(dialog.title)}: revoked, and off.", "green")
+    if member:
+        show.say(f"{member} in {title}: revoked. Their words there are marks now, and the group is off.", "green")
+        show.say(show.plain(done.standing))
+    else:
+        show.say(f"{title}: revoked, and off.", "green")
     if done.stale:
         show.say(f"Stale now, because it was trained on this chat: {', '.join(done.stale)}. Next: doppelgram build")
-    show.say(f"Its messages are still in the archive; to remove them: doppelgram forget {dialog.id}")
+    if not member:
+        show.say(f"Its messages are still in the archive; to remove them: doppelgram forget {dialog.id}")
 
 
 @app.command("ask")

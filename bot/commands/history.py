@@ -35,8 +35,11 @@ def pull(
     from bot import account, online, pulling
     from bot.desk import Desk
 
-    if bool(chats) == every:
+    if chats and every:
+        raise UserError("CHAT and --all are two ways to say which chats.", "Give one of them.", ExitCode.USAGE)
+    if not chats and not every:
         raise UserError("Name the chats to pull, or give --all.", "doppelgram chats lists them.", ExitCode.USAGE)
+    pulling.demand_folder_names(chats or [])
     with Desk.open() as desk:
         start = _day(since, desk) if since else None
         account.login_of(desk.settings, desk.home.session)
@@ -60,7 +63,8 @@ def pull(
         if unchecked := report["older_edits_not_checked"]:
             chats_named = ", ".join(show.plain(title) for title in unchecked)
             show.say(f"Too much changed since the last pull; older edits not checked in: {chats_named}.")
-        show.say("Next: doppelgram build")
+        idle = not report["chats"] and report["skipped_without_consent"]
+        show.say(f"Next: doppelgram {'consent grant CHAT --scope own' if idle else 'build'}")
 
 
 def _day(text: str, desk: "Desk") -> str:

@@ -68,7 +68,7 @@ def demand_chat_consent(desk: "Desk", dialog: "Dialog") -> None:
     from data.transcript import Scope
 
     if not dialog.with_a_person:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, and the twin writes to people only.", "Name a person.")
+        raise UserError(f"{dialog.title} is {dialog.kind.noun}, and the twin writes to people only.", "Name a person.")
     consent = Ledger(desk.archive).of(dialog.id)
     if consent is None or consent.scope is not Scope.CHAT:
         raise UserError(

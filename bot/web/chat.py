@@ -16,7 +16,7 @@ from bot.silence import pause
 from bot.switching import resume
 from bot.web.chats import dialog_of, shown
 from bot.web.office import Office, form, of
-from data.consent import Ledger
+from data.consent import Ledger, demand_keepable
 from data.errors import UserError
 from data.message import Dialog, Kind
 from data.transcript import Scope
@@ -69,7 +69,7 @@ async def grant(request: Request) -> Response:
             who = consenting.grant_member(desk, parts, Scope.CHAT, member or None, how or None)
             return f"Recorded for {who.name}. Their words come with the next pull."
         for part in parts:
-            consenting.demand_keepable(part)
+            demand_keepable(part)
         return _told(consenting.grant(desk, parts, Scope(scope), how or None))
 
     return await _done(request, record)
@@ -85,6 +85,8 @@ async def revoke(request: Request) -> Response:
 
         done = consenting.revoke(desk, dialog, member)
         stale = f" Stale now: {', '.join(done.stale)}." if done.stale else ""
+        if done.member and done.had:
+            return f"Revoked for {done.member}, and the group is off.{stale} {done.standing}"
         return f"Revoked, and off.{stale} To remove its messages too: doppelgram forget {dialog.id}"
 
     return await _done(request, end)

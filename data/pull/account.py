@@ -16,11 +16,11 @@ from telethon.tl import functions
 
 from data import telegram
 from data.archive import Archive
-from data.consent import Ledger
+from data.consent import Ledger, Protected, demand_keepable
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.pull.changes import Changes
-from data.pull.history import Protected, Puller, demand_keepable
+from data.pull.history import Puller
 from data.pull.pace import Pace
 from data.pull.question import Asker, Pulled, Watcher
 from data.telegram import Listed
@@ -76,8 +76,11 @@ class Account:
         rows = await telegram.folders(self.ask)
         row = next((row for title, row in rows.items() if title.casefold() == name.casefold()), None)
         if row is None:
-            there = ", ".join(rows) or "none"
-            raise UserError(f"There is no folder called {name} in your Telegram.", f"There is: {there}.")
+            there = f"There {'is' if len(rows) == 1 else 'are'}: {', '.join(rows)}."
+            raise UserError(
+                f"There is no folder called {name} in your Telegram.",
+                there if rows else "You have none there; name the chats themselves, or give --all.",
+            )
         return telegram.within(row, self._listed.values(), datetime.now(UTC))
 
     def allowed(self, dialogs: Iterable[Dialog]) -> list[Dialog]:

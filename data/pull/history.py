@@ -14,7 +14,7 @@ from datetime import datetime
 from telethon import TelegramClient
 
 from data.archive import Archive, Cursor
-from data.consent import Consent, Ledger
+from data.consent import Consent, Ledger, demand_keepable
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.pull import page as pages
@@ -163,18 +163,3 @@ class Puller:
     async def _page(self, dialog: Dialog, offset_id: int) -> Page:
         peer = await self.client.get_input_entity(dialog.id)
         return await pages.read(self.ask, peer, offset_id, self.since)
-
-
-class Protected(UserError):
-    """A chat that does not allow its content to be saved."""
-
-
-def demand_keepable(dialog: Dialog) -> None:
-    """Raises UserError for what is never pulled."""
-    if dialog.protected:
-        raise Protected(
-            f"{dialog.title} does not allow its content to be saved, so nothing of it is pulled.",
-            "Whoever protects it can lift that in Telegram.",
-        )
-    if not dialog.may_be_kept:
-        raise UserError(f"{dialog.title} is a {dialog.kind}, not a person.", "People, groups and your own notes are.")
