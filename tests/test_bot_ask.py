@@ -15,9 +15,10 @@ import pytest
 import pytest_asyncio
 
 from bot import ask
+from bot.commands import account
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestions
-from data.errors import UserError
+from data.errors import ExitCode, UserError
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.terminal import PATIENCE, Terminal, suggest, until
@@ -104,9 +105,15 @@ async def test_a_login_at_a_terminal_asks_and_never_shows_the_password(tmp_path:
     phone = sandbox.town.owner.phone or ""
     screen = await Screen.of(Terminal(tmp_path, sandbox), "login", "--phone", f"+{phone}")
     await screen.sees("Code from Telegram:")
-    screen.types(f"{sandbox.code_for(phone)}\n")
+    right = sandbox.code_for(phone)
+    screen.types("00000\n" if right != "00000" else "11111\n")
+    await screen.sees("That code is wrong; 2 tries left.")
+    screen.types(f"{right}\n")
     await screen.sees("2FA password:")
     await asyncio.sleep(0.3)  # until the echo is off
+    screen.types("battery staple\n")
+    await screen.sees("That password is wrong; 2 tries left.")
+    await asyncio.sleep(0.3)
     screen.types(f"{PASSWORD}\n")
     assert await screen.ends() == 0
     assert "Logged in as Robin Vale" in screen.shown
@@ -165,6 +172,24 @@ async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: 
     assert [each.state for each in ended if each] == [State.APPROVED, State.EDITED, State.SKIPPED, State.OFFERED]
     assert ended[1]
     assert ended[1].final == ("my own words",)
+
+
+@pytest.mark.parametrize(
+    ("question", "hidden", "what"), [("Code from Telegram", False, "code"), ("2FA password", True, "password")]
+)
+async def test_lines_that_end_after_a_wrong_answer_are_not_said_to_be_no_answer(
+    question: str, hidden: bool, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("00000\n"))
+    asks = account.Asking()
+    assert await asks(question, hidden) == "00000"
+    with pytest.raises(UserError) as wrong:  # asked again, because that was wrong
+        await asks(question, hidden)
+    assert wrong.value.message == f"The {what} was wrong, and standard input has no other."
+    assert wrong.value.code is ExitCode.NOT_LOGGED_IN
+    with pytest.raises(UserError, match="no answer on standard input") as missing:
+        await account.Asking()(question, hidden)
+    assert missing.value.code is ExitCode.USAGE
 
 
 async def test_what_is_answered_is_in_no_log_of_asyncio_either(

@@ -237,6 +237,7 @@ async def test_login_by_code_from_a_line_then_chats_and_logout(terminal: Termina
 async def test_a_code_that_is_wrong_three_times_ends_the_login_and_leaves_none(terminal: Terminal) -> None:
     failed = (await terminal.login(code="00000\n\n00000")).failed(4)
     assert "wrong 3 times" in failed.err
+    assert failed.err.index("That code is wrong; 2 tries left.") < failed.err.index("That code is wrong; 1 try left.")
     assert not list(terminal.home.glob("*.session*"))
 
 
@@ -251,6 +252,7 @@ async def test_the_second_factor_is_the_second_line_and_three_wrong_ones_end_it(
     sandbox.town.owner.password = PASSWORD
     wrong = (await terminal.login(passwords=("a", "", "c"))).failed(4)
     assert "password was wrong 3 times" in wrong.err
+    assert wrong.err.index("That password is wrong; 2 tries left.") < wrong.err.index("password is wrong; 1 try left.")
     assert not list(terminal.home.glob("*.session*"))
     right = (await terminal.login(passwords=("a", PASSWORD))).ok()
     assert PASSWORD not in right.out + right.err

@@ -3,6 +3,8 @@
 import asyncio
 import re
 import sys
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,10 +78,10 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
         # Only with updates does Telegram say that the QR code was scanned.
         async with telegram.connect(login, updates=phone is None, patient=False) as client:
             if phone:
-                owner = await telegram.log_in_by_code(client, phone, _ask)
+                owner = await telegram.log_in_by_code(client, phone, Asking())
             else:
                 show.say(HOW_TO_SCAN)
-                owner = await telegram.log_in_by_qr(client, _show_qr, _ask)
+                owner = await telegram.log_in_by_qr(client, _show_qr, Asking())
             try:
                 account.claim(desk.archive, owner)
             except UserError:
@@ -93,8 +95,31 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
     return owner, True
 
 
-async def _ask(question: str, hidden: bool) -> str:
-    return await ask.line_async(question, "as a line of standard input", hidden=hidden)
+@dataclass(slots=True)
+class Asking:
+    """The questions of one login. Only what was answered wrong is asked again, and that is said first."""
+
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, question: str, hidden: bool) -> str:
+        """The answer. Raises UserError where there is none."""
+        from data.telegram.login import TRIES
+
+        what, wrong = "password" if hidden else "code", self.asked[question]
+        self.asked[question] += 1
+        if wrong:
+            left = TRIES - wrong
+            show.say(f"That {what} is wrong; {left} {'try' if left == 1 else 'tries'} left.")
+        try:
+            return await ask.line_async(question, "as a line of standard input", hidden=hidden)
+        except UserError as error:
+            if not wrong:
+                raise
+            raise UserError(
+                f"The {what} was wrong, and standard input has no other.",
+                "Log in again, with the right one.",
+                ExitCode.NOT_LOGGED_IN,
+            ) from error
 
 
 def _show_qr(url: str) -> None:
