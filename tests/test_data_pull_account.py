@@ -250,5 +250,6 @@ async def test_a_folder_by_name_is_found_and_an_unknown_one_is_a_sentence(tmp_pa
         account = it.account()
         await account.look()
         assert {dialog.id for dialog in await account.folder("chosen")} == {NINA, FORUM, PIA}
-        with pytest.raises(UserError, match="no folder called Work"):
+        with pytest.raises(UserError, match="no folder called Work") as unknown:
             await account.folder("Work")
+        assert unknown.value.hint == "There are: Friends, Groups, Chosen, Shared."
