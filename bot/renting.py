@@ -90,7 +90,12 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
             raise
         raise UserError(why, _hint(show.plain(str(report.get("hint", ""))), kept))
     report["adapter"] = _bring(desk, rented, card)
-    _end(rented, note)
+    try:
+        _end(rented, note)
+    except UserError:
+        note.unlink()  # or the next try would bring another copy
+        show.say(f"The adapter {report['adapter']} is at home all the same.", "yellow")
+        raise
     return report
 
 

@@ -225,6 +225,20 @@ async def test_a_machine_that_deletes_nothing_is_said_to_hold_it_until_it_shows_
     assert not note.exists()
 
 
+def test_an_adapter_that_came_home_is_told_of_and_not_fetched_again_where_nothing_was_deleted(
+    desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = {"steps": 3, "seconds": 1.5, "loss_base": 4.0, "loss_adapter": 3.0}
+    write_private(machine.home / failed.folder / "report", json.dumps(report))
+    an_adapter(machine.home / failed.folder / "home" / "adapters" / "1", samples.read_card(desk.home.dataset))
+    machine.puts("rm", "exit 0")
+    with pytest.raises(UserError, match="rented still holds"):
+        renting.train(desk, "rented", Wish(), Limits(1.0), yes=False)
+    (made,) = adapter.every(desk.home.adapters)
+    assert f"The adapter {made.card.name} is at home all the same." in capsys.readouterr().err
+    assert not (desk.home.path / "rented.json").exists()
+
+
 @pytest.mark.parametrize("which", ["rm that fails", "home that is not there"])
 def test_where_nothing_could_be_deleted_nothing_is_said_to_be_gone(
     desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str], which: str
