@@ -21,11 +21,9 @@ async def ask(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: S
     dialog = find(desk.archive, arguments["chat"])
     if not dialog.with_a_person:
         raise UserError(f"{dialog.title} is {dialog.kind.noun}, not a person.", "Only people can be asked.")
+    if not client.knows(dialog.id):
+        raise unlisted(dialog)
     with readable_errors():
-        try:
-            await client.get_input_entity(dialog.id)
-        except ValueError as error:
-            raise unlisted(dialog) from error
         box = await client.get_drafts(dialog.id)
         if not box.is_empty:
             raise UserError(

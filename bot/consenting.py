@@ -96,6 +96,8 @@ def revoke(desk: Desk, dialog: Dialog, member: str | None = None) -> Revoked:
     agreed = [part for part in parts if ledger.of(part.id)]
     stale = [name for part in agreed for name in mark_stale(desk.home.adapters, part.id)]
     had = bool([part for part in agreed if ledger.revoke(part.id, desk.now)])
+    if had:
+        erase.remove_unfinished(desk.home)
     return Revoked(had, cancelled, stale)
 
 

@@ -86,8 +86,9 @@ def _login(desk: Desk) -> Check:
     """Whether the login file is whole; no login yet is no failure, as this verb comes before it."""
     if not account.is_logged_in(desk):
         return Check("login", True, "not logged in yet")
-    if account.has_ended(desk):
-        return Check("login", False, "it has ended on Telegram's side", "Run: doppelgram login")
+    with contextlib.suppress(UserError, sqlite3.Error):  # of a damaged archive another line tells
+        if account.has_ended(desk):
+            return Check("login", False, "it has ended on Telegram's side", "Run: doppelgram login")
     whole = _store("login", desk.home.session, "Delete it, then run: doppelgram login")
     return Check("login", whole.ok, "a login is here" if whole.ok else whole.detail, whole.fix)
 

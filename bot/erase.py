@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Collection
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ def forget(desk: Desk, *dialog_ids: int) -> dict[str, Any]:
         rows.update(desk.live.forget(dialog_id))
     learned, known = _unlearn(desk.home, dialog_ids, tuple(Scope)), desk.archive.people().keys()
     removed = {"messages": desk.archive.forget(*dialog_ids), **rows, **learned}
-    _unname(desk.home.session, {*dialog_ids, *(known - desk.archive.people().keys())})
-    return removed | {"consent": any(consents), "draft_left": not all(withdrawn)}
+    unnamed = _unname(desk.home, {*dialog_ids, *(known - desk.archive.people().keys())})
+    return removed | {"consent": any(consents), "draft_left": not all(withdrawn), "names_left": not unnamed}
 
 
 def narrow(desk: Desk, dialog_ids: Collection[int]) -> dict[str, Any]:
@@ -75,21 +75,25 @@ def _unlearn(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope])
         shutil.rmtree(home.reports)
     return {
         "dataset": dataset,
-        "unfinished_trainings": _remove_unfinished(home) if dialog_ids else 0,
+        "unfinished_trainings": remove_unfinished(home) if dialog_ids else 0,
         "reports": reports,
         "stale_adapters": [adapter.card.name for adapter in stale],
     }
 
 
-def _unname(session: Path, ids: Collection[int]) -> None:
-    """Telethon notes in the login's file the name and number of everybody it hears of; the next list of chats brings
-    back those that still are on it."""
-    if not session.exists():
-        return
-    with closing(sqlite3.connect(session)) as db:
+def _unname(home: Home, ids: Collection[int]) -> bool:
+    """Take names out of the login's file, where Telethon notes those of everybody it hears of; the next list of chats
+    brings back those that still are on it. False where a client is at work: it holds the file, and would write them
+    again."""
+    if not home.session.exists():
+        return True
+    if home.is_held():
+        return False
+    with closing(sqlite3.connect(home.session)) as db, suppress(sqlite3.DatabaseError):  # a file that is none has none
         db.execute("PRAGMA secure_delete = ON")
         with db:
             db.executemany("DELETE FROM entities WHERE id = ?", [(each,) for each in ids])
+    return True
 
 
 def _inside(card: adapters.Card, dialog_ids: Collection[int], scopes: Collection[Scope]) -> bool:
@@ -109,7 +113,7 @@ def _holds(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope]) -
     return any(inside.get(str(dialog_id)) in scopes for dialog_id in dialog_ids)
 
 
-def _remove_unfinished(home: Home) -> int:
+def remove_unfinished(home: Home) -> int:
     """An interrupted training says nowhere what it learned from, so it goes; returns how many there were."""
     found = [path for path in home.adapters.glob("*") if path.is_dir() and not (path / adapters.CARD).exists()]
     for folder in found:

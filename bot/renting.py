@@ -130,14 +130,16 @@ def _begin(
     show.say(f"{rented.host}: {show.plain(found['gpu'] or 'no NVIDIA GPU, so the CPU trains')}.")
     _agree(rented.host, card, yes)
     unfinished = adapters.unfinished(desk.home.adapters)
-    if unfinished and not position.is_whole(unfinished):
+    if unfinished and not position.is_whole(unfinished, card.hash):
         unfinished = None
     rented = replace(rented, until=time.time() + seconds + GRACE, unfinished=unfinished.name if unfinished else "")
     write_private(note, rented.as_json())  # before anything is there, so that nothing is forgotten there
     size = rented.send(desk.home.dataset, settings, unfinished)
     rented.start(seconds)
     if unfinished:
-        show.say("It goes on with the training that was interrupted, if base and method are the same.")
+        show.say(
+            "It goes on with the training that was interrupted, if that had the same base and method on such a machine."
+        )
     cost = f", at most {limits.price * seconds / 3600:.2f}" if limits.price else ""
     show.say(f"{size / 1e6:.1f} MB are there; it is stopped after {seconds / 3600:.2g} hours{cost}.")
     return rented
@@ -191,7 +193,10 @@ def _bring(desk: Desk, rented: Rented, card: DatasetCard) -> str:
         rented.fetch(place)
         made = adapters.read(place)
         if (made.card.dataset, made.card.chats, dict(made.card.scopes)) != (card.hash, card.chats, card.scopes):
-            raise UserError(f"{rented.host} gave back an adapter of another dataset.", "Do not use that machine again.")
+            raise UserError(
+                f"{rented.host} gave back an adapter of another dataset.",
+                "Do not use that machine again, unless you built the dataset anew meanwhile.",
+            )
         target = _free(desk, rented)
         adapters.update(made, name=target.name)
         place.rename(target)
@@ -203,7 +208,7 @@ def _bring_unfinished(desk: Desk, rented: Rented, card: DatasetCard) -> bool:
     gone on with."""
     with _arriving(desk) as place:
         rented.fetch_unfinished(place)
-        if not position.is_whole(place):
+        if not position.is_whole(place, card.hash):
             return False
         place.rename(target := _free(desk, rented))
     if ended(desk, card.scopes):  # what ends from now on removes it itself

@@ -204,7 +204,11 @@ def every(home: Path) -> list[Adapter]:
 def unfinished(home: Path) -> Path | None:
     """Where the training lies that was interrupted last. A folder without a card is not finished."""
     folders = (path for path in home.glob("*") if path.is_dir() and not path.name.startswith("."))
-    return max((path for path in folders if not (path / CARD).exists()), default=None)
+    return max((path for path in folders if not (path / CARD).exists()), key=_changed, default=None)
+
+
+def _changed(folder: Path) -> float:
+    return folder.stat().st_mtime
 
 
 def fresh(home: Path) -> Path:

@@ -6,11 +6,15 @@ Each checkpoint is a folder written beside its place and renamed, so whatever ex
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from data.errors import UserError
 from data.samples import write_private
 from training import ranks
 from training.adapter import disk
@@ -52,7 +56,8 @@ def resume(folder: Path, key: str, learner: Learner) -> Position:
     for place in reversed(checkpoints(folder)):
         position = position_of(place)
         if position.key == key:
-            learner.restore(load_file(place / WEIGHTS), load_file(place / OPTIMIZER))
+            with _undamaged(place):
+                learner.restore(load_file(place / WEIGHTS), load_file(place / OPTIMIZER))
             return position
     return Position(key)
 
@@ -76,12 +81,23 @@ def take_best(folder: Path, key: str, step: int, learner: Learner) -> bool:
     place = folder / BEST
     try:
         position = position_of(place)
-    except OSError:
+    except (OSError, ValueError):
         return False
     if (position.key, position.step) != (key, step):
         return False
-    learner.restore(load_file(place / WEIGHTS), {})
+    with _undamaged(place):
+        learner.restore(load_file(place / WEIGHTS), {})
     return True
+
+
+@contextmanager
+def _undamaged(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, KeyError, IndexError, ValueError, OSError) as error:
+        raise UserError(
+            "The training that was interrupted is damaged on the disk.", f"Delete {place}, then run it again."
+        ) from error
 
 
 def clear(folder: Path) -> None:

@@ -117,7 +117,7 @@ class Loop:
             return True
         except NotANumberError as error:
             # Not saved: it is these weights that gave no number.
-            goes_on = ": it goes on from its last checkpoint" if position.checkpoints(self._out) else ""
+            goes_on = ": it goes on from its last checkpoint" if position.has(self._out, self.here.key) else ""
             raise UserError(
                 f"The loss stopped being a number at step {self.here.step}.",
                 f"Run it again with DOPPELGRAM_TRAIN__LEARNING_RATE={self._options.learning_rate / 4:g}{goes_on}.",
@@ -200,7 +200,9 @@ class Loop:
         longest = max(len(window.ids) for window in self._windows)
         other = "choose a smaller model with --base, or --method qlora."
         hint = f"Close other programs and run it again, or {other}"
-        if longest < at_once // 2:  # else fewer at a time would change nothing: a window is computed whole
+        if longest < (
+            at_once if ranks.several() else at_once // 2
+        ):  # else fewer at a time would change nothing: a window is computed whole
             place = "its last checkpoint" if ranks.several() else "there"
             hint = f"Run it again with --micro-batch-tokens {at_once // 4}: it goes on from {place}. Or {other}"
         return UserError(said + (", with half the tokens at a time too." if self._step.halved else "."), hint)

@@ -3,6 +3,7 @@ another machine is looked at without them.
 """
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ from pathlib import Path
 BEST = "best"
 """The folder of the weights that were best on validation, beside the checkpoints."""
 WEIGHTS, OPTIMIZER, POSITION = "weights.safetensors", "optimizer.safetensors", "position.json"
-PARTS = re.compile(rf"checkpoint-\d{{9}}/({WEIGHTS}|{OPTIMIZER}|{POSITION})|{BEST}/({WEIGHTS}|{POSITION})")
+PARTS = re.compile(rf"checkpoint-[0-9]{{9}}/({WEIGHTS}|{OPTIMIZER}|{POSITION})|{BEST}/({WEIGHTS}|{POSITION})")
 """The files of an unfinished training, in its folder."""
+_LARGEST = 1_000_000
+"""Bytes of a position: one measurement is some 30."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a training has come. `key` names what it trains on: a checkpoint with another key is not taken up."""
+    """How far a training has come. `key` names what it trains on, the dataset's hash first: a checkpoint with another
+    key is not taken up."""
 
     key: str
     step: int = 0
@@ -31,15 +35,29 @@ class Position:
 
 def position_of(place: Path) -> Position:
     """That of one checkpoint. Raises OSError or ValueError where there is none that can be read."""
-    values = json.loads((place / POSITION).read_text(encoding="utf-8"))
+    file = place / POSITION
+    if file.stat().st_size > _LARGEST:
+        raise ValueError("it is too large")
     try:
-        values["validation"] = tuple((int(step), float(loss)) for step, loss in values.get("validation", ()))
-        numbers = {name: value for name, value in values.items() if name not in ("key", "validation")}
-        if not all(isinstance(value, int | float) for value in numbers.values()):
-            raise ValueError("a number is none")
-        return Position(**values)
-    except (TypeError, AttributeError) as error:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        validation = tuple((_count(step), _number(loss)) for step, loss in values.pop("validation", ()))
+        key, seconds = values.pop("key"), _number(values.pop("seconds", 0.0))
+        counts = {name: _count(value) for name, value in values.items()}
+        return Position(key=str(key), seconds=seconds, validation=validation, **counts)
+    except (TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError("it says something else") from error
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("a count is none")
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        raise ValueError("a number is none")
+    return float(value)  # type: ignore[arg-type]
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -47,15 +65,23 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*"))
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether an unfinished training lies here that can be gone on with: of what comes from elsewhere nobody knows."""
-    found = checkpoints(folder)
+def has(folder: Path, key: str) -> bool:
+    """Whether there is a checkpoint with this key."""
+    return any(position_of(place).key == key for place in checkpoints(folder))
+
+
+def is_whole(folder: Path, dataset: str) -> bool:
+    """Whether an unfinished training of the dataset with this hash lies here, with all that is needed to go on: of what
+    comes from elsewhere nobody knows."""
+    found, best = checkpoints(folder), [*folder.glob(BEST)]
     try:
-        for place in (*found, *folder.glob(BEST)):
-            position_of(place)
+        positions = [position_of(place) for place in (*found, *best)]
     except (OSError, ValueError):
         return False
-    return bool(found) and all((place / name).exists() for place in found for name in (WEIGHTS, OPTIMIZER))
+    needed = [place / name for place in found for name in (WEIGHTS, OPTIMIZER)] + [place / WEIGHTS for place in best]
+    return (
+        bool(found) and all(each.key.startswith(f"{dataset}-") for each in positions) and all(map(Path.exists, needed))
+    )
 
 
 def parts(folder: Path) -> list[Path]:

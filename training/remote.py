@@ -8,12 +8,14 @@ import io
 import json
 import secrets
 import shlex
+import signal
 import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +38,8 @@ GRACE = 3600
 FETCHED = ("adapter_config.json", adapter.WEIGHTS, "card.json", "confidence.json", *network.FILES)
 _MOST = 16 * 2**30
 """Bytes of one file that are taken back."""
+_MOST_ENTRIES = 100
+"""Of what lies there, folders too, so many are looked at."""
 _LOOK = """
 for python in "$HOME/doppelgram/.venv/bin/python" python3; do
   "$python" -c 'import bot.rented' 2>/dev/null && exec "$python" -m bot.rented --look
@@ -207,12 +211,12 @@ class Rented:
             assert ssh.stdout
             try:
                 with tarfile.open(fileobj=ssh.stdout, mode="r|") as tar:
-                    for entry in tar:
+                    for entry in islice(tar, _MOST_ENTRIES):
                         if entry.isfile() and (name := where(entry.name)):
                             self._take(tar, entry, place / name)
             except (tarfile.TarError, EOFError) as error:  # cut off in its middle
                 raise self._unreachable("") from error
-        if ssh.returncode == LOST:
+        if ssh.returncode not in (0, -signal.SIGPIPE):
             raise self._unreachable("")
 
     def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:

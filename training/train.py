@@ -220,7 +220,7 @@ def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
     rate = replace(budget, learning_rate=0.0, warmup_loss_tokens=0, warmup_share=None)
     fixed = replace(rate, at_once=None, checkpointing="off")
     parts = [asdict(fixed), model.identity.as_json(), dataset]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return f"{dataset}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()}"
 
 
 def _peak_memory() -> int:

@@ -34,6 +34,8 @@ def forget(chat: Chat, as_json: Json = False) -> None:
     show.say(f"{show.plain(title)} is forgotten: {show.count(removed['messages'], 'message')} removed.", "green")
     if removed["draft_left"]:
         show.say("Telegram could not be reached: words of the twin may still lie in its input box. Please look there.")
+    if removed["names_left"]:
+        show.say("Its name is left in the login's file while `run` is at work: forget it once more afterwards.")
     if removed["dataset"]:
         show.say("The dataset held this chat and is removed too. Next: doppelgram build")
     if stale := removed["stale_adapters"]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from telethon import TelegramClient, errors
+from telethon import errors
 from telethon.tl import functions
 
 from data import telegram
@@ -23,7 +23,7 @@ from data.pull.changes import Changes
 from data.pull.history import Puller
 from data.pull.pace import Pace
 from data.pull.question import Asker, Pulled, Watcher
-from data.telegram import Listed
+from data.telegram import Client, Listed
 
 IN_FLIGHT = 4
 """Chats that are read at a time."""
@@ -54,7 +54,7 @@ def unlisted(dialog: Dialog) -> UserError:
 class Account:
     """The owner's chats on Telegram. The client must be connected and logged in; call `look` first."""
 
-    client: TelegramClient
+    client: Client
     archive: Archive
     audience: Audience
     pace: Pace
@@ -119,9 +119,7 @@ class Account:
 
     async def _one(self, dialog: Dialog) -> UserError | None:
         """Bring one chat up to date, or count why that may not be and return it. Raises what concerns all chats."""
-        try:
-            await self.client.get_input_entity(dialog.id)  # from memory, unless it was never seen
-        except ValueError:
+        if not self.client.knows(dialog.id):
             self.report.excluded["chats that Telegram does not list"] += 1
             return unlisted(dialog)
         try:

@@ -133,6 +133,15 @@ class Client(TelegramClient):
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
             writer.transport.abort()
 
+    def knows(self, dialog_id: int) -> bool:
+        """Whether it has heard of this chat, so that Telegram can be asked of it. Asks nobody."""
+        number, kind = utils.resolve_id(dialog_id)
+        try:
+            self.session.get_input_entity(kind(number))
+        except ValueError:
+            return kind is types.PeerChat  # which are reached by their number alone
+        return True
+
     async def get_input_entity(self, peer: Any) -> Any:
         """Exactly this chat, by its id in a list of dialogs. Telethon keeps those it has just heard of under their bare
         numbers, which a person, a group and a channel may share, and would give any of them. Raises ValueError."""
