@@ -137,9 +137,7 @@ def _begin(
     size = rented.send(desk.home.dataset, settings, unfinished)
     rented.start(seconds)
     if unfinished:
-        show.say(
-            "It goes on with the training that was interrupted, if that had the same base and method on such a machine."
-        )
+        show.say("The training that was interrupted is there too: on a machine of the same kind it goes on.")
     cost = f", at most {limits.price * seconds / 3600:.2f}" if limits.price else ""
     show.say(f"{size / 1e6:.1f} MB are there; it is stopped after {seconds / 3600:.2g} hours{cost}.")
     return rented

@@ -29,6 +29,7 @@ async def test_a_supergroup_is_forgotten_with_the_basic_group_that_it_was(tmp_pa
         forgotten = (await shell("forget", "Moving crew", "--json")).ok().json
         assert forgotten["id"] == sandbox.town.chats[MOVED].migrated_to
         assert forgotten["removed"]["messages"] == 7
+        assert not forgotten["removed"]["names_left"]
         assert b"who is here?" not in everything_in(shell.home)
         assert b"Moving crew" not in everything_in(shell.home), "nor in what Telethon notes of whom it has heard"
         records = (await shell("consent", "list", "--json")).ok().json

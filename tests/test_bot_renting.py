@@ -1,6 +1,7 @@
 """`train --on`: a whole training on another machine, over a real ssh server, with the connection cut in its middle."""
 
 import asyncio
+import json
 import os
 import signal
 import time
@@ -123,7 +124,7 @@ async def test_what_takes_longer_than_was_paid_for_is_stopped_there_and_deleted(
     assert left(machine) == []
     kept = adapter.unfinished(shell.home / "adapters")
     assert kept
-    assert position.is_whole(kept)
+    assert position.is_whole(kept, samples.read_card(shell.home / "dataset").hash)
     assert all(path.stat().st_mode & 0o077 == 0 for path in (kept, *kept.rglob("*")))
     (before,) = map(position.position_of, position.checkpoints(kept))
     assert before.step > 0
@@ -189,30 +190,50 @@ def test_an_adapter_without_weights_is_refused_before_anything_is_deleted(
     assert left(machine) == [rented.folder]
 
 
+TOLD = (
+    ('{"key": "d-k", "step": "rm"}', False),
+    ('{"key": "d-k", "step": 1.5}', False),
+    ('{"key": "d-k", "step": -3}', False),
+    ('{"key": "d-k", "step": 3, "validation": [[Infinity, 1]]}', False),
+    ('{"key": "d-k", "step": 3, "seconds": NaN}', False),
+    ('{"key": "d-k", "step": 3, "more": 1}', False),
+    ("[]", False),
+    ("[" * 100_000, False),
+    ('{"key": "other-k", "step": 3}', False),
+    ('{"key": "d-k", "step": 3, "validation": [[2, 1.5]]}', True),
+)
+"""What a machine may say of how far it has come, for a dataset with the hash `d`, and whether that is believed."""
+
+
 def test_of_a_training_that_failed_elsewhere_only_what_can_be_gone_on_with_is_kept(
     finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
 ) -> None:
     rented, made = finished
     rented.fetch_unfinished(tmp_path)
-    assert not position.is_whole(tmp_path), "there is nothing"
+    assert not position.is_whole(tmp_path, "d"), "there is nothing"
     here = made / "checkpoint-000000003"
     here.mkdir()
     for name in (position.WEIGHTS, position.OPTIMIZER, "run.sh"):
         (here / name).write_bytes(name.encode())
-    for told, whole in (('{"key": "k", "step": "rm"}', False), ("[]", False), ('{"key": "k", "step": 3}', True)):
+    for number, (told, whole) in enumerate(TOLD):
         (here / position.POSITION).write_text(told)
-        place = tmp_path / str(len(told))
+        place = tmp_path / str(number)
         place.mkdir()
         rented.fetch_unfinished(place)
-        assert position.is_whole(place) == whole, told
+        assert position.is_whole(place, "d") == whole, told[:99]
         assert [path.name for path in position.parts(place)] == [
             position.OPTIMIZER,
             position.POSITION,
             position.WEIGHTS,
         ]
         assert not list(place.rglob("run.sh")), "nor is anything else taken"
+    (place / position.BEST).mkdir()
+    (place / position.BEST / position.POSITION).write_text('{"key": "d-k", "step": 2}')
+    assert not position.is_whole(place, "d"), "best without weights"
+    (place / position.BEST / position.WEIGHTS).write_bytes(b"")
+    assert position.is_whole(place, "d")
     (place / here.name / position.OPTIMIZER).unlink()
-    assert not position.is_whole(place), "a part of it is missing"
+    assert not position.is_whole(place, "d"), "a part of it is missing"
     assert left(machine) == [rented.folder]
 
 
@@ -229,7 +250,7 @@ def test_what_failed_elsewhere_comes_home_to_be_gone_on_with_unless_a_consent_ha
     with Desk.at(Settings(home=shell.home), home) as desk:
         assert not _bring_unfinished(desk, rented, card), "nothing that could be gone on with"
         assert not list(home.adapters.iterdir())
-        (here / position.POSITION).write_text('{"key": "k", "step": 3}')
+        (here / position.POSITION).write_text(json.dumps({"key": f"{card.hash}-k", "step": 3}))
         assert _bring_unfinished(desk, rented, card)
         before = adapter.unfinished(home.adapters)
         again = replace(rented, unfinished=before.name if before else "")

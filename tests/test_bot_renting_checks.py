@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import renting
+from bot import consenting, renting
 from bot.commands.learning import Wish
 from bot.desk import Desk
 from bot.home import Home
@@ -24,6 +24,7 @@ from bot.settings import CompanionSettings, ModelSettings, Settings, TelegramSet
 from data import samples
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
+from data.message import Dialog, Kind
 from data.samples import DatasetCard, write_private
 from data.transcript import Scope
 from tests import sshd
@@ -86,7 +87,8 @@ def a_training(home: Home) -> Path:
     (folder / CHECKPOINT).mkdir(parents=True)
     for name in (position.WEIGHTS, position.OPTIMIZER, "more.json"):
         (folder / CHECKPOINT / name).write_bytes(b"")
-    (folder / CHECKPOINT / position.POSITION).write_text('{"key": "k", "step": 3}')
+    key = f"{samples.read_card(home.dataset).hash}-k"
+    (folder / CHECKPOINT / position.POSITION).write_text(json.dumps({"key": key, "step": 3}))
     (folder / adapter.WEIGHTS).write_bytes(b"")
     return folder
 
@@ -193,6 +195,23 @@ def test_a_machine_that_answers_rubbish_is_refused_in_one_sentence(machine: Mach
     assert Rented.new("rented").look() == {"version": "0", "gpu": "1", "free_bytes": 2}
 
 
+def test_a_training_of_another_dataset_stays_and_one_goes_away_where_a_consent_is_revoked(
+    desk: Desk, machine: Machine
+) -> None:
+    unfinished, card = a_training(desk.home), samples.read_card(desk.home.dataset)
+    machine.puts("timeout", "exit 0")
+    limits, note = Limits(1.0), desk.home.path / "rented.json"
+    other = replace(card, hash="fedcba9876543210")
+    rented = renting._begin(
+        desk, Rented.new("rented"), other, renting._settings(desk, Wish(), limits), limits, True, note
+    )
+    assert rented.unfinished == ""
+    assert not [name for name in files(machine.home / rented.folder) if "checkpoint" in name]
+    renting._end(rented, note)
+    consenting.revoke(desk, Dialog(1, Kind.PRIVATE, "Somebody"))
+    assert not unfinished.exists()
+
+
 @pytest.fixture
 def failed(machine: Machine, tmp_path: Path, desk: Desk) -> Rented:
     """A training that has failed there, which home knows of."""
@@ -267,7 +286,7 @@ def test_an_adapter_of_another_dataset_is_refused_and_none_of_it_lies_among_the_
         with pytest.raises(UserError, match="rented gave back an adapter of another dataset"):
             renting._bring(desk, rented, card)
         assert list(adapters.iterdir()) == [interrupted], other
-        assert position.is_whole(interrupted)
+        assert position.is_whole(interrupted, card.hash)
     write_private(there / adapter.CARD, json.dumps(asdict(made.card)))
     assert renting._bring(desk, rented, card) == interrupted.name, "the very dataset's takes its place"
     assert files(adapters) == {f"{interrupted.name}/{name}" for name in (adapter.CARD, adapter.CONFIG, adapter.WEIGHTS)}

@@ -200,9 +200,8 @@ class Loop:
         longest = max(len(window.ids) for window in self._windows)
         other = "choose a smaller model with --base, or --method qlora."
         hint = f"Close other programs and run it again, or {other}"
-        if longest < (
-            at_once if ranks.several() else at_once // 2
-        ):  # else fewer at a time would change nothing: a window is computed whole
+        tried = at_once if ranks.several() else at_once // 2
+        if longest < tried:  # else fewer at a time would change nothing: a window is computed whole
             place = "its last checkpoint" if ranks.several() else "there"
             hint = f"Run it again with --micro-batch-tokens {at_once // 4}: it goes on from {place}. Or {other}"
         return UserError(said + (", with half the tokens at a time too." if self._step.halved else "."), hint)

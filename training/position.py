@@ -79,9 +79,8 @@ def is_whole(folder: Path, dataset: str) -> bool:
     except (OSError, ValueError):
         return False
     needed = [place / name for place in found for name in (WEIGHTS, OPTIMIZER)] + [place / WEIGHTS for place in best]
-    return (
-        bool(found) and all(each.key.startswith(f"{dataset}-") for each in positions) and all(map(Path.exists, needed))
-    )
+    ours = all(each.key.startswith(f"{dataset}-") for each in positions)
+    return bool(found) and ours and all(path.exists() for path in needed)
 
 
 def parts(folder: Path) -> list[Path]:
