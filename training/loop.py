@@ -198,12 +198,14 @@ class Loop:
             self._save()
         at_once = self._options.at_once or self._options.micro_batch_tokens
         longest = max(len(window.ids) for window in self._windows)
-        other = "choose a smaller model with --base, or --method qlora."
-        hint = f"Close other programs and run it again, or {other}"
         tried = at_once if ranks.several() else at_once // 2
-        if longest < tried:  # else fewer at a time would change nothing: a window is computed whole
-            place = "its last checkpoint" if ranks.several() else "there"
-            hint = f"Run it again with --micro-batch-tokens {at_once // 4}: it goes on from {place}. Or {other}"
+        # Below the longest window fewer at a time change nothing: it is computed whole.
+        less = f"Run it again with --micro-batch-tokens {at_once // 4}" if longest < tried else ""
+        place = "its last checkpoint" if ranks.several() else "there"
+        hint = (
+            f"{less or 'Close other programs and run it again'}: it goes on from {place}."
+            " Or choose a smaller model with --base, or --method qlora."
+        )
         return UserError(said + (", with half the tokens at a time too." if self._step.halved else "."), hint)
 
 

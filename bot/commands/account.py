@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOW_TO_SCAN = "On your phone: Telegram, Settings, Devices, Link Desktop Device. Scan this (it is renewed by itself):"
 
-_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,24}")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()-]{3,24}")
 
 
 def login(
