@@ -129,7 +129,7 @@ async def test_what_takes_longer_than_was_paid_for_is_stopped_there_and_deleted(
     (before,) = map(position.position_of, position.checkpoints(kept))
     assert before.step > 0
     again = (await shell("train", "--on", "rented", "--epochs", "0.01", "--json", "--yes")).ok()
-    assert "goes on with the training that was interrupted" in again.err
+    assert "The training that was interrupted is there too" in again.err
     assert again.json["steps"] == before.step, "its passes were over, so that it was only measured"
     (made,) = adapter.every(shell.home / "adapters")
     assert (made.folder, made.card.name) == (kept, kept.name), "in its place"
