@@ -71,8 +71,7 @@ async def logged_in(desk: Desk, *, updates: bool = False) -> AsyncIterator[tuple
             claim(desk.archive, owner)
             yield client, owner
     except UserError as error:
-        if error.code is ExitCode.NOT_LOGGED_IN:
-            desk.archive.set_fact(_ENDED, "ended")
+        remember_end(desk.archive, error)
         raise
 
 
@@ -91,6 +90,12 @@ def is_logged_in(desk: Desk) -> bool:
 def has_ended(desk: Desk) -> bool:
     """Whether Telegram did not know this login any more when it was asked last."""
     return desk.home.archive.exists() and bool(desk.archive.fact(_ENDED))
+
+
+def remember_end(archive: Archive, error: UserError) -> None:
+    """Note it where this says that Telegram does not know the login any more."""
+    if error.code is ExitCode.NOT_LOGGED_IN:
+        archive.set_fact(_ENDED, "ended")
 
 
 def owner_of(archive: Archive) -> Owner | None:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot import agreement, chosen
+from bot import account, agreement, chosen
 from bot.answers import Answers
 from bot.cards import Cards
 from bot.caution import Caution
@@ -36,6 +36,7 @@ from bot.suggestion import Suggestions
 from bot.taps import Taps
 from bot.twin import Twin
 from bot.writing import Writing
+from data.errors import UserError
 from data.pull import Pace
 from data.rhythm import Gaps
 from data.telegram import Login, Owner, connect, owner_of
@@ -118,6 +119,9 @@ async def run(
                 finally:
                     await end(beside)
                 await clerk.leave()
+    except UserError as error:
+        account.remember_end(responder.archive, error)
+        raise
     finally:
         live.close()
 

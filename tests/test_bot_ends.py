@@ -3,6 +3,8 @@
 import resource
 from asyncio.subprocess import PIPE
 
+from bot import account
+from bot.desk import Desk
 from bot.policy import Mode
 from bot.suggestion import State
 from data.errors import ExitCode
@@ -20,6 +22,8 @@ async def test_a_login_that_is_ended_while_it_runs_stops_it_with_exit_4_and_a_wo
         await event(process, "stopped")
         end = (await ended(process)).failed(ExitCode.NOT_LOGGED_IN)
     assert end.err == "This login has ended on Telegram's side.\n  Run: doppelgram login\n"
+    with Desk.at(house.settings, house.home) as desk:
+        assert account.has_ended(desk), "so that status and doctor know"
 
 
 async def test_a_full_disk_stops_it_before_anything_is_sent_that_could_not_be_noted(house: Household) -> None:
