@@ -63,7 +63,7 @@ def ours(tokens: int, checkpointing: Checkpointing = "off", *, compiled: bool = 
 def fitting(bench: Bench, there: Machine, *, compiled: bool = False) -> Side:
     """Ours, in the way that `train` would choose on that machine."""
     if bench.tiny:
-        return ours(256 if there is MODEST else 512, "partial" if there is MODEST else "off")
+        return ours(256, "partial") if there is MODEST else ours(512)
     config = networks.configuration(bench.shape).to_dict()
     found = way.choose(config, "qlora", there, LARGE, WORK, rank=32)
     return ours(found.at_once, found.checkpointing, compiled=compiled)
@@ -203,10 +203,9 @@ def compare(bench: Bench, sides: dict[str, Callable[[], Side]]) -> dict[str, dic
     found = {}
     for name in sides:
         rounds = [each for each in bench.raw if each["side"] == name and name not in failed]
+        speeds = [each["tokens_per_second"] for each in rounds]
         found[name] = {
-            "tokens_per_second": round(statistics.median(each["tokens_per_second"] for each in rounds), 1)
-            if rounds
-            else None,
+            "tokens_per_second": round(statistics.median(speeds), 1) if speeds else None,
             "peak_bytes": max((each["peak_bytes"] for each in rounds if each["peak_bytes"]), default=None),
             "failed": failed.get(name),
         }

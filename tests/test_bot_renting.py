@@ -237,6 +237,14 @@ def test_of_a_training_that_failed_elsewhere_only_what_can_be_gone_on_with_is_ke
     assert left(machine) == [rented.folder]
 
 
+def test_a_copy_that_the_machine_does_not_call_whole_is_none(
+    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
+) -> None:
+    machine.puts("tar", '/usr/bin/env -i /bin/tar "$@"; exit 2')
+    with pytest.raises(UserError, match="ssh rented failed"):
+        finished[0].fetch_unfinished(tmp_path)
+
+
 def test_what_failed_elsewhere_comes_home_to_be_gone_on_with_unless_a_consent_has_ended_meanwhile(
     finished: tuple[Rented, Path], shell: Terminal
 ) -> None:

@@ -207,6 +207,18 @@ def test_a_loss_that_is_not_a_number_is_an_error_to_read_and_a_lower_rate_goes_o
     assert [*first.losses, *rest.losses] == pytest.approx(whole.losses, rel=1e-5)
 
 
+def test_an_interrupted_training_that_is_damaged_is_a_sentence_that_says_what_to_delete(
+    dataset: Path, tmp_path: Path
+) -> None:
+    _, progress, stop = stop_after(2)
+    train.train(models.tiny(), dataset, tmp_path / "me", TINY, progress, stop)
+    (place,) = (tmp_path / "me").glob("checkpoint-*")
+    (place / "weights.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UserError, match="is damaged on the disk") as told:
+        train.train(models.tiny(), dataset, tmp_path / "me", TINY)
+    assert str(place) in told.value.hint
+
+
 def test_a_loss_that_is_no_number_from_the_start_promises_nothing(dataset: Path, tmp_path: Path) -> None:
     model = models.tiny()
     with torch.no_grad():

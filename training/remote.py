@@ -8,7 +8,6 @@ import io
 import json
 import secrets
 import shlex
-import signal
 import subprocess
 import tarfile
 import time
@@ -216,7 +215,7 @@ class Rented:
                             self._take(tar, entry, place / name)
             except (tarfile.TarError, EOFError) as error:  # cut off in its middle
                 raise self._unreachable("") from error
-        if ssh.returncode not in (0, -signal.SIGPIPE):
+        if ssh.returncode:
             raise self._unreachable("")
 
     def _take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo, path: Path) -> None:
