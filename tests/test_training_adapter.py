@@ -1,6 +1,7 @@
 """The adapter folder: private, portable, and refused by any other base."""
 
 import json
+import os
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -131,3 +132,13 @@ def test_with_the_adapter_off_the_model_is_its_base(home: Path) -> None:
         with model.without_adapter():
             torch.testing.assert_close(model.causal(input_ids=ids).logits, base)
         assert not torch.allclose(model.causal(input_ids=ids).logits, base)
+
+
+def test_the_training_that_was_interrupted_last_is_gone_on_with_whatever_its_name(tmp_path: Path) -> None:
+    assert adapter.unfinished(tmp_path / "nothing") is None
+    for name, at in (("2026-03-03-9", 1), ("2026-03-03-10", 2), (".rented-x", 3), ("2026-03-03-11", 4)):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (at, at))
+    (tmp_path / "2026-03-03-11" / adapter.CARD).write_text("{}")
+    os.utime(tmp_path / "2026-03-03-11", (4, 4))
+    assert adapter.unfinished(tmp_path) == tmp_path / "2026-03-03-10"
