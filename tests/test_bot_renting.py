@@ -196,10 +196,13 @@ TOLD = (
     ('{"key": "d-k", "step": -3}', False),
     ('{"key": "d-k", "step": 3, "validation": [[Infinity, 1]]}', False),
     ('{"key": "d-k", "step": 3, "seconds": NaN}', False),
+    ('{"key": "d-k", "step": 3, "seconds": 1' + "0" * 400 + "}", False),
+    ('{"key": "d-k", "step": 1' + "0" * 400 + "}", False),
     ('{"key": "d-k", "step": 3, "more": 1}', False),
     ("[]", False),
     ("[" * 100_000, False),
     ('{"key": "other-k", "step": 3}', False),
+    ('{"key": "d-k", "step": 3, "validation": [[2, NaN]]}', True),  # as a training of ours may have it
     ('{"key": "d-k", "step": 3, "validation": [[2, 1.5]]}', True),
 )
 """What a machine may say of how far it has come, for a dataset with the hash `d`, and whether that is believed."""

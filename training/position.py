@@ -40,16 +40,16 @@ def position_of(place: Path) -> Position:
         raise ValueError("it is too large")
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        validation = tuple((_count(step), _number(loss)) for step, loss in values.pop("validation", ()))
+        validation = tuple((_count(step), float(loss)) for step, loss in values.pop("validation", ()))
         key, seconds = values.pop("key"), _number(values.pop("seconds", 0.0))
         counts = {name: _count(value) for name, value in values.items()}
         return Position(key=str(key), seconds=seconds, validation=validation, **counts)
-    except (TypeError, AttributeError, KeyError, RecursionError) as error:
+    except (TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError("it says something else") from error
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value < 2**53:
         raise ValueError("a count is none")
     return value
 
