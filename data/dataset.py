@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import compress
-from operator import not_
 from pathlib import Path
 
 from data import crew, duplicates, held_out, pauses, weights
@@ -153,9 +152,7 @@ def _not_again(train: list[Row], rows: Iterable[Row]) -> Iterator[tuple[Row, dic
     out: list[dict[int, str]] = [{turn: IN_TEST for turn, text in row.long if text in tested} for row in train]
     told = [(each, turn, text) for each, row in zip(out, train, strict=True) for turn, text in row.long
             if text not in tested]  # fmt: skip
-    alone = duplicates.lone([text for *_, text in told])
-    told = list(compress(told, map(not_, alone)))
-    for each, turn, _ in compress(told, duplicates.Duplicates().again([text for *_, text in told])):
+    for each, turn, _ in compress(told, duplicates.again([text for *_, text in told])):
         each.setdefault(turn, DUPLICATE)
     yield from zip(train, out, strict=True)
 

@@ -2,11 +2,13 @@
 
 A text is known by its character 5-shingles, and filed under each pair of the four smallest hashes of them (bottom-k
 MinHash, Broder 1997): two texts that share 80 % of their shingles share such a pair with a probability of 97 %, others
-hardly ever. Who meets in a file is compared exactly, so nothing is taken for a copy that is none.
+seldom. Who meets in a file is compared exactly, so nothing is taken for a copy that is none.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,61 +25,66 @@ _AT_ONCE = 2000
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _FACTOR, _MIXER = np.uint64(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
 """Odd numbers without a pattern in their bits (Knuth's multiplicative hashing)."""
+_SKETCH = 256
+"""Bits, a power of two."""
 
 
-class Duplicates:
+class _Known(NamedTuple):
+    """What a text is known by."""
+
+    size: int
+    """Different shingles."""
+    text: str
+    sketch: int
+    """A bit for each shingle, some of them the same: what one text has and another one has not is at least as many
+    shingles as it is bits."""
+
+
+@dataclass(slots=True)
+class _Seen:
     """Texts seen so far. Memory grows with the kept texts."""
 
-    def __init__(self) -> None:
-        self._exact: dict[str, int] = defaultdict(int)
-        self._filed: dict[int, tuple[int, str]] = {}
-        """By pair of hashes: the first text of a group, a key of `_exact`, with its number of shingles."""
+    exact: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    filed: dict[int, _Known] = field(default_factory=dict)
+    """By pair of hashes: the first text of a group, a key of `exact`."""
 
-    def again(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each of these texts (normal form, long enough) was seen `KEEP` times before, and count it."""
-        again = list[bool]()
-        for start in range(0, len(texts), _AT_ONCE):
-            some = texts[start : start + _AT_ONCE]
-            files, sizes = _files(some)
-            again += [self._again(*each) for each in zip(some, files.tolist(), sizes.tolist(), strict=True)]
-        return again
+    def again(self, known: _Known, files: list[int]) -> bool:
+        """Whether this text was seen `KEEP` times before, and count it."""
+        first = known.text if known.text in self.exact else self._alike(known, files)
+        self.exact[first] += 1
+        return self.exact[first] > KEEP
 
-    def _again(self, text: str, files: list[int], size: int) -> bool:
-        first = text if text in self._exact else self._alike(text, files, size)
-        self._exact[first] += 1
-        return self._exact[first] > KEEP
-
-    def _alike(self, text: str, files: list[int], size: int) -> str:
+    def _alike(self, known: _Known, files: list[int]) -> str:
         """The first text of the group that this one belongs to; itself where it begins one."""
-        found = {self._filed[file] for file in files if file in self._filed}
-        # Of two sets that share 80 % the smaller one has 80 % of the larger.
-        near = sorted(other for other in found if min(size, other[0]) >= ALIKE * max(size, other[0]))
-        shingles = _shingles(text) if near else set()
-        for _, other in near:
-            if _jaccard(shingles, _shingles(other)) >= ALIKE:
-                return other
-        filed = size, text
+        found = {other.text: other for file in files if (other := self.filed.get(file))}
+        for other in sorted(other for other in found.values() if _may_be_alike(known, other)):
+            if _jaccard(_shingles(known.text), _shingles(other.text)) >= ALIKE:
+                return other.text
         for file in filter(None, files):
-            self._filed.setdefault(file, filed)
-        return text
+            self.filed.setdefault(file, known)
+        return known.text
 
 
-def lone(texts: Sequence[str]) -> list[bool]:
-    """Whether a text shares no file with another of these, and so is nobody's copy: `Duplicates` need not see it. Most
-    are so, and this looks at all of them at once."""
-    files = [_files(texts[start : start + _AT_ONCE])[0] for start in range(0, len(texts), _AT_ONCE)]
-    if not files:
-        return []
-    filed = np.concatenate(files)
+def again(texts: Sequence[str]) -> list[bool]:
+    """Whether each of these texts (normal form, long enough) stands `KEEP` times before it, or nearly so."""
+    seen, prints = _Seen(), [_prints(texts[start : start + _AT_ONCE]) for start in range(0, len(texts), _AT_ONCE)]
+    alone = _alone(texts, [files for files, _ in prints])
+    each = ((known, file) for files, some in prints for known, file in zip(some, files.tolist(), strict=True))
+    return [not one and seen.again(*this) for one, this in zip(alone, each, strict=True)]
+
+
+def _alone(texts: Sequence[str], files: Sequence[NDArray[np.uint64]]) -> Iterator[bool]:
+    """Whether a text shares no file with another of these, and so is nobody's copy and need not be looked at."""
+    filed = np.concatenate(files) if files else np.zeros((0, 1), np.uint64)
     _, which, counts = np.unique(filed, return_inverse=True, return_counts=True)
     alone = ((counts[which.reshape(filed.shape)] == 1) | (filed == 0)).all(axis=1)
     said = Counter(texts)
-    return [bool(one) and said[text] == 1 for text, one in zip(texts, alone.tolist(), strict=True)]
+    return (one and said[text] == 1 for text, one in zip(texts, alone.tolist(), strict=True))
 
 
-def _files(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """For each text the pairs of its smallest hashes, six numbers, 0 for a pair that it lacks; and how many different
-    shingles it has. All are hashed at once: text by text this took longer than all else in a build."""
+def _prints(texts: Sequence[str]) -> tuple[NDArray[np.uint64], list[_Known]]:
+    """For each text the pairs of its smallest hashes, six numbers, 0 for a pair that it lacks; and what it is known by.
+    All are hashed at once: text by text this took longer than all else in a build."""
     sizes = np.array([len(text) for text in texts], dtype=np.int64)
     wide = _BETWEEN.join([*texts, ""]).encode("utf-32-le", "surrogatepass")
     letters = np.frombuffer(wide, dtype=np.uint32).astype(np.uint64)
@@ -98,7 +105,24 @@ def _files(texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.int64]]
     least[of[few], rank[few]] = keys[few] & _LOW
     one, two = np.triu_indices(_LEAST, 1)
     pairs = np.where(least[:, two] > 0, (least[:, one] << _HALF) | least[:, two], 0)
-    return pairs, np.diff(firsts, append=len(keys))
+    counts = np.diff(firsts, append=len(keys)).tolist()
+    return pairs, list(map(_Known, counts, texts, _sketches(len(texts), of, keys)))
+
+
+def _sketches(count: int, of: NDArray[np.int64], keys: NDArray[np.uint64]) -> Iterator[int]:
+    bits = np.zeros((count, _SKETCH), dtype=bool)
+    bits[of, (keys & np.uint64(_SKETCH - 1)).astype(np.int64)] = True
+    packed = np.packbits(bits, axis=1)
+    return (int.from_bytes(each, "little") for each in packed.view(f"V{_SKETCH // 8}").ravel().tolist())
+
+
+def _may_be_alike(one: _Known, other: _Known) -> bool:
+    """Whether two texts can share 80 % of their shingles: then the smaller set has 80 % of the larger, and for each
+    that only one of them has they share four."""
+    if min(one.size, other.size) < ALIKE * max(one.size, other.size):
+        return False
+    most = max(1, min(len(one.text), len(other.text)) - len(_BETWEEN))
+    return (one.sketch ^ other.sketch).bit_count() <= (1 / ALIKE - 1) * most
 
 
 def _shingles(text: str) -> set[str]:
