@@ -110,7 +110,7 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     from data.archive import Archive
     from data.samples import Shape
     from training.encode import CONTEXT_TOKENS, Encoder
-    from training.spelling import Spelling
+    from training.spelling import Spelling, Words
 
     class Timed(Spelling):
         tokenizing = 0.0
@@ -123,7 +123,8 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     card, *built = _timed(lambda: dataset.build(Archive(archive), bytes(32), folder, Shape(), NOW, processes=CORES))
     peak = _peak()
     encoder = Encoder(tokenizer := _tokenizer())
-    encoder.spelling = timed = Timed(tokenizer, encoder.special)
+    timed = Timed(tokenizer, encoder.special)
+    encoder.words = Words(timed)
     tokens, *encoded = _timed(
         lambda: sum(
             len(encoded.ids) for name in samples.OWN_SPLITS for encoded in encoder.part(folder, name, CONTEXT_TOKENS)

@@ -65,7 +65,7 @@ def corpus(tokenizer: Any, count: int, seed: int = 1) -> list[Conversation]:
         dataset = build(Path(folder), 2400)
         windows = list(Encoder(tokenizer).part(dataset, "train", CONTEXT_TOKENS))
     chosen = random.Random(seed).sample([w for w in windows if len(w.ids) <= LONGEST], count)
-    return [Conversation(window.ids, window.kinds) for window in chosen]
+    return [Conversation(tuple(window.ids), tuple(window.kinds)) for window in chosen]
 
 
 def build(folder: Path, window: int, chats: int | None = None) -> Path:

@@ -125,7 +125,7 @@ class Answer:
     def trained_on(self) -> tuple[int, ...]:
         """The ids up to the answer's header, that included."""
         encoded = encoder().sample(self.sample, ENDLESS)
-        return encoded.ids[: encoded.turns.index(self.turn)]
+        return tuple(encoded.ids[: encoded.turns.index(self.turn)])
 
     def prompt(self, scope: Scope, shape: Shape) -> tuple[int, ...]:
         """What would have been shown had the twin been asked, by the rule both roads must share."""
@@ -181,7 +181,7 @@ def test_the_answer_that_ends_a_window_follows_its_prompt(tmp_path: Path) -> Non
     assert len(last) == 2
     for answer, prompt in zip(last, live_prompts(tmp_path, last, Shape()), strict=True):
         ids = encoder().sample(answer.sample, ENDLESS).ids
-        assert ids[: len(prompt)] == prompt
+        assert tuple(ids[: len(prompt)]) == prompt
         assert encoder().decode(ids[len(prompt) :]) == transcript.reply_text(answer.sample.transcript.turns[-1])
 
 

@@ -55,7 +55,7 @@ def check(folder: Path, messages: list[Message], kind: Kind, at_least: int) -> s
             context = responder.context(dialog_id)
             assert context
             encoded = encoder().sample(sample, ENDLESS)
-            assert encoder().prompt(context.transcript) == encoded.ids[: encoded.turns.index(index)]
+            assert encoder().prompt(context.transcript) == tuple(encoded.ids[: encoded.turns.index(index)])
     return card
 
 

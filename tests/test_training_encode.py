@@ -55,7 +55,7 @@ def test_the_prompt_of_all_but_the_last_own_turn_is_a_prefix_of_the_sample(
     shown = models.chat((*lines, (False, f"a{asked}"), (True, f"b{said}")))
     prompt = encoder.prompt(Transcript(shown.turns[:-1]))
     ids = encoder.sample(Sample(7, shown), 100_000).ids
-    assert ids[: len(prompt)] == prompt
+    assert tuple(ids[: len(prompt)]) == prompt
     assert encoder.decode(ids[len(prompt) :]) == reply_text(shown.turns[-1])
 
 

@@ -6,7 +6,8 @@ become one. A prompt is the same ids cut after the header of the owner's next tu
 that the reply completes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import IntEnum
@@ -18,7 +19,7 @@ from data import transcript as transcripts
 from data.errors import ExitCode, UserError
 from data.samples import Sample, readable, rows
 from data.transcript import Block, Role, Transcript
-from training.spelling import Ids, Spelling
+from training.spelling import Ids, Spelling, Words
 
 CONTEXT_TOKENS = 4096
 """Longest transcript the model sees, in training, in evaluation and live: one number, or the same messages would be cut
@@ -40,11 +41,12 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Token ids of one window, and per token its kind and the index of its turn in the transcript, -1 for none."""
+    """Token ids of one window, and per token its kind and the index of its turn in the transcript, -1 for none. An
+    `Encoder` gives arrays, and bytes for the kinds: a training holds all of its windows in memory."""
 
-    ids: tuple[int, ...]
-    kinds: tuple[int, ...]
-    turns: tuple[int, ...]
+    ids: Sequence[int]
+    kinds: Sequence[int]
+    turns: Sequence[int]
     characters: int
     """Characters of the text that the TEXT tokens spell."""
     weights: Mapping[int, float] = field(default_factory=dict)
@@ -86,6 +88,8 @@ class Encoder:
         )
         """The control tokens."""
         self.spelling = Spelling(tokenizer, self.special)
+        self.words = Words(self.spelling)
+        """Those of the datasets that it reads."""
         self.glue = self._read_template()
         """What the template puts between contents."""
         self.end: int = self.glue.to_other[0]
@@ -160,7 +164,7 @@ class Encoder:
         end = learned[-1].end if learned else len(ids)
         kinds, turns = labels(learned, end, offset)
         weights = {i + offset: transcript.turns[i].weight for i in target if transcript.turns[i].weight != 1.0}
-        return Encoded(tuple(ids[:end]), kinds, turns, characters, weights)
+        return Encoded(array("i", ids[:end]), kinds, turns, characters, weights)
 
     def _walk(self, blocks: tuple[Block, ...], target: frozenset[int]) -> tuple[Ids, list[_Learned], int]:
         """The ids of these blocks, what of them is learned, in order, and how many characters of text that is. The
@@ -220,13 +224,13 @@ class Encoder:
         return list(self._tokenizer(part, add_special_tokens=False, split_special_tokens=False)["input_ids"])
 
 
-def labels(learned: Iterable[_Learned], length: int, offset: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def labels(learned: Iterable[_Learned], length: int, offset: int = 0) -> tuple[bytes, "array[int]"]:
     """Of so many tokens the kind of each, and the index of its turn."""
-    kinds, turns = [int(Kind.CONTEXT)] * length, [-1] * length
+    kinds, turns = bytearray(length), array("i", [-1]) * length
     for start, end, kind, turn in learned:
-        kinds[start:end] = [int(kind)] * (end - start)
-        turns[start:end] = [turn + offset] * (end - start)
-    return tuple(kinds), tuple(turns)
+        kinds[start:end] = bytes([kind]) * (end - start)
+        turns[start:end] = array("i", [turn + offset]) * (end - start)
+    return bytes(kinds), turns
 
 
 def _parts(rendered: str, marks: list[str]) -> list[str] | None:

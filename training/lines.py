@@ -5,9 +5,11 @@ What is shown is what `transcript.render` shows, in the same pieces; that `Encod
 held by a test over any transcript.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from enum import IntEnum
+from itertools import accumulate, islice
 from typing import NamedTuple
 
 from data import transcript
@@ -15,7 +17,7 @@ from data.samples import Row, Sample, turn_of
 from data.transcript import START_MARK, Transcript
 from data.uncollected import uncollected
 from training.encode import Encoded, Encoder, Kind
-from training.spelling import Ids, Words
+from training.spelling import BYTES
 
 _AT_ONCE = 500
 """Windows whose texts the tokenizer is given together."""
@@ -23,53 +25,89 @@ _MOST = 100_000
 """Texts whose ids are remembered, some 30 MB; beyond that it begins anew."""
 _NEXT = "\n"
 """The piece between two messages of one side: no message is this, for a newline in one is escaped."""
-_CONTEXT, _TEXT, _FORMAT = map(int, Kind)
+
+
+class _Part(IntEnum):
+    """A piece that the template puts between contents."""
+
+    START = 0
+    OPENING = 1
+    TO_OWN = 2
+    TO_OTHER = 3
+    END = 4
+
+
+Piece = str | _Part
+
+
+class _Learned(NamedTuple):
+    """An own turn that carries loss: its index, the places of its pieces in the window's, its characters."""
+
+    turn: int
+    first: int
+    end: int
+    characters: int
 
 
 class _Shown(NamedTuple):
     """A window in pieces."""
 
-    head: tuple[str, ...]
-    turns: list[Sequence[str]]
-    before: dict[int, str]
-    """What stands in the other side's place before an own turn, where the other side said nothing."""
+    pieces: list[Piece]
+    learned: list[_Learned]
 
 
 def encode(encoder: Encoder, rows: Iterable[Row], max_tokens: int) -> Iterator[Encoded]:
     """These windows, each as `Encoder.sample` encodes it. The tokenizer is given many words at a time, and each word
     once: neighbouring windows share their context, and people repeat themselves."""
-    rest, words, known = iter(rows), Words(encoder.spelling), dict[str, Ids]()
+    rest, words, parts = iter(rows), encoder.words, _parts(encoder)
+    known = dict(parts)
     while True:
         with uncollected():
-            some = [(row, _shown(row)) for row in islice(rest, _AT_ONCE)]
-            texts = {text for _, shown in some for turn in (shown.head, *shown.turns) for text in turn}
-            texts |= {text for _, shown in some for text in shown.before.values()} | {_NEXT}
+            some = list(islice(rest, _AT_ONCE))
+            shown = list(map(_shown, some))
+            pieces = set[Piece]().union(*(each.pieces for each in shown))
             if len(known) > _MOST:
-                known = {text: known[text] for text in texts & known.keys()}
-            known |= words.ids(texts - known.keys())
-            encoded = [_encoded(encoder, row, shown, known) for row, shown in some]
-            for place, (row, _) in enumerate(some):
+                known = parts | {piece: known[piece] for piece in pieces & known.keys()}
+            known.update(words.ids(piece for piece in pieces - known.keys() if isinstance(piece, str)))
+            encoded = [_encoded(row, each, known) for row, each in zip(some, shown, strict=True)]
+            for place, row in enumerate(some):
                 if len(encoded[place].ids) > max_tokens:
                     encoded[place] = encoder.sample(Sample.of(row), max_tokens)
-            many = len(some)
-            some.clear()
-        yield from encoded
-        if many < _AT_ONCE:
+            del some, shown
+        if not encoded:
             return
+        yield from encoded
+
+
+def _parts(encoder: Encoder) -> dict[Piece, bytes]:
+    glue = encoder.glue
+    parts = (glue.start, glue.opening, glue.to_own, glue.to_other, (encoder.end,))
+    return {part: array("i", ids).tobytes() for part, ids in zip(_Part, parts, strict=True)}
 
 
 def _shown(row: Row) -> _Shown:
-    turns, before, theirs = list[Sequence[str]](), dict[int, str](), False
-    for turn in row["turns"]:
-        if turn["mine"]:
-            if not theirs:
-                before[len(turns)] = _mark(turn) or START_MARK
-            turns.append(_pieces(turn["texts"]))
-        else:
-            turns.append(_pieces(turn["texts"]) if len(turn) == 3 else _theirs(turn))
-        theirs = not turn["mine"]
-    head = transcript.header([turn_of(row["turns"][0])] if turns else [])
-    return _Shown((head,), turns, before)
+    fresh, turns = row["fresh"], row["turns"]
+    head = transcript.header([turn_of(turns[0])] if turns else [])
+    pieces, learned = list[Piece]((_Part.START, head)), list[_Learned]()
+    theirs, to_other = False, _Part.OPENING
+    for place, turn in enumerate(turns):
+        if not turn["mine"]:
+            pieces.append(_NEXT if theirs else to_other)
+            pieces += _pieces(turn["texts"]) if len(turn) == 3 else _theirs(turn)
+            theirs = True
+            continue
+        if not theirs:
+            pieces += to_other, _mark(turn) or START_MARK
+        pieces.append(_Part.TO_OWN)
+        said = _pieces(turn["texts"])
+        if place >= fresh and turn.get("target"):
+            begin = len(pieces)
+            learned.append(_Learned(place, begin, begin + len(said), sum(map(len, said)) - len(said) // 2))
+        pieces += said
+        theirs, to_other = False, _Part.TO_OTHER
+    if learned:  # with the end of the last of them, and nothing behind it
+        pieces[learned[-1].end :] = (_Part.END,)
+    return _Shown(pieces, learned)
 
 
 def _pieces(texts: list[str]) -> list[str]:
@@ -92,45 +130,17 @@ def _mark(turn: Row) -> str:
     return transcript.mark(timedelta(seconds=gap), datetime.fromisoformat(turn["at"])) if gap else ""
 
 
-def _encoded(encoder: Encoder, row: Row, shown: _Shown, known: dict[str, Ids]) -> Encoded:
-    glue, fresh, next_ = encoder.glue, row["fresh"], known[_NEXT]
-    ids, kinds, turns = list(glue.start), list[int](), list[int]()
-    characters, weights = 0, dict[int, float]()
-    for text in shown.head:
-        ids += known[text]
-    theirs, to_other = False, glue.opening
-    for place, (turn, pieces) in enumerate(zip(row["turns"], shown.turns, strict=True)):
-        if not turn["mine"]:
-            ids += next_ if theirs else to_other
-            theirs = True
-            for text in pieces:
-                ids += known[text]
-            continue
-        if not theirs:
-            ids += to_other
-            ids += known[shown.before[place]]
-        ids += glue.to_own
-        theirs, to_other = False, glue.to_other
-        if place < fresh or not turn.get("target"):
-            for text in pieces:
-                ids += known[text]
-            continue
-        kinds += [_CONTEXT] * (len(ids) - len(kinds))
-        turns += [-1] * (len(ids) - len(turns))
-        for text in pieces:
-            spelled = known[text]
-            ids += spelled
-            if text == _NEXT:
-                kinds += [_FORMAT] * len(spelled)
-            else:
-                kinds += [_TEXT] * len(spelled)
-                characters += len(text)
-        kinds.append(_FORMAT)  # its end, with which whatever follows begins
-        turns += [place] * (len(kinds) - len(turns))
-        if (weight := turn.get("weight", 1.0)) != 1.0:
-            weights[place] = weight
-    if not kinds:
-        kinds, turns = [_CONTEXT] * len(ids), [-1] * len(ids)
-    elif len(kinds) > len(ids):
-        ids.append(encoder.end)
-    return Encoded(tuple(ids[: len(kinds)]), tuple(kinds), tuple(turns), characters, weights)
+def _encoded(row: Row, shown: _Shown, known: dict[Piece, bytes]) -> Encoded:
+    spelled = list(map(known.__getitem__, shown.pieces))
+    ids = array("i", b"".join(spelled))
+    kinds, turns = bytearray(len(ids)), array("i", [-1]) * len(ids)
+    upto = [0, *(size // BYTES for size in accumulate(map(len, spelled)))]
+    for turn, first, end, _ in shown.learned:
+        start, stop = upto[first], upto[end]
+        turns[start : stop + 1] = array("i", [turn]) * (stop + 1 - start)
+        kinds[start:stop] = bytes([Kind.TEXT]) * (stop - start)
+        for place in range(first + 1, end, 2):  # what stands between two messages
+            kinds[upto[place] : upto[place + 1]] = bytes([Kind.FORMAT]) * (upto[place + 1] - upto[place])
+        kinds[stop] = Kind.FORMAT  # its end, with which whatever follows begins
+    weights = {turn: weight for turn, *_ in shown.learned if (weight := row["turns"][turn].get("weight", 1.0)) != 1.0}
+    return Encoded(ids, bytes(kinds), turns, sum(each.characters for each in shown.learned), weights)

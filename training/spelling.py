@@ -6,14 +6,17 @@ BPE is so (GPT-2, Llama 3, Qwen, SmolLM); `Spelling.apart` asks the tokenizer it
 """
 
 import re
+from array import array
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import chain, islice, product
+from itertools import islice, product
 from typing import Any
 
 Ids = list[int]
+BYTES = array("i").itemsize
+"""Of an id in a run of them."""
 _MOST = 200_000
-"""Words that are remembered, some 50 MB; beyond that it begins anew."""
+"""Words that are remembered, some 30 MB; beyond that it begins anew."""
 _SIDES = ("a", "Zz", "é", "я", "中", "ب", "7", "42", "!", "...", "'", "'s", "…", "😀", "e\u0301", "_", "\\n", "<|", '"')
 """What stands beside a space, of each kind that pre-tokenizers tell apart."""
 _ACROSS = re.compile("[^ĠĊĉč▁ ][Ġ▁ ]")
@@ -64,28 +67,32 @@ class Spelling:
 
 
 class Words:
-    """Remembers how words are spelled, during one pass over a dataset."""
+    """Remembers how words are spelled, from one part of a dataset to the next. Ids are runs of bytes here, as an
+    `array("i")` holds them: put together without a value per id."""
 
     def __init__(self, spelling: Spelling) -> None:
         self._spelling = spelling
-        self._known: dict[str, Ids] = {}
+        self._known: dict[str, bytes] = {}
 
-    def ids(self, texts: Iterable[str]) -> dict[str, Ids]:
+    def ids(self, texts: Iterable[str]) -> dict[str, bytes]:
         """The ids of each text, those that `Spelling.ids` gives."""
         plain, whole = list[str](), list[str]()
         for text in texts:
             (plain if self._spelling.apart and " ".join(text.split()) == text else whole).append(text)
-        ids = dict(zip(whole, self._spelling.ids(whole), strict=True))
+        ids = dict(zip(whole, self._runs(whole), strict=True))
         # Plain: one space between two words, and no other. All at once, for a call per text takes longer than its work.
         words = "\n".join(plain).replace(" ", "\n ").split("\n")
         self._learn(set(words))
         spelled = map(self._known.__getitem__, words)
         for text in plain:
-            ids[text] = list(chain.from_iterable(islice(spelled, text.count(" ") + 1)))
+            ids[text] = b"".join(islice(spelled, text.count(" ") + 1))
         return ids
 
     def _learn(self, words: set[str]) -> None:
         if len(self._known) > _MOST:
             self._known = {}
         new = list(words - self._known.keys())
-        self._known |= zip(new, self._spelling.ids(new), strict=True)
+        self._known |= zip(new, self._runs(new), strict=True)
+
+    def _runs(self, texts: list[str]) -> Iterable[bytes]:
+        return (array("i", ids).tobytes() for ids in self._spelling.ids(texts))

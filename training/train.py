@@ -76,7 +76,9 @@ def train(
     if (options.minutes, options.epochs, options.max_steps) == (None, None, None):
         raise ValueError("a training needs a budget")
     card = samples.read_card(dataset)
-    windows, held_out = (_encode(model, dataset, split, options) for split in ("train", "validation"))
+    encoder = Encoder(model.tokenizer)
+    windows, held_out = (_encode(encoder, dataset, split, options) for split in ("train", "validation"))
+    del encoder  # with the words that it remembers
     if not windows:
         raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
     options = options.for_windows(windows)
@@ -193,8 +195,7 @@ def _card(
     )
 
 
-def _encode(model: LanguageModel, dataset: Path, split: str, options: TrainOptions) -> list[Encoded]:
-    encoder = Encoder(model.tokenizer)
+def _encode(encoder: Encoder, dataset: Path, split: str, options: TrainOptions) -> list[Encoded]:
     encoded = encoder.part(dataset, split, options.window_tokens)
     return [window for window in encoded if window.loss_tokens]
 
