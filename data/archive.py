@@ -104,7 +104,7 @@ class Archive(Store):
 
     def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
         """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
-        sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is anything more."""
+        sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is more (see `ODD`)."""
         return self.tuples(
             f"SELECT id, mine, sent_at, text, sender_id, {ODD} FROM messages"
             " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",

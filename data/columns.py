@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
 
+import numpy as np
+
 from data import target, transcript
 from data.archive import Archive
 from data.consent import Consent
+from data.tables import REPLY
 from data.tally import Tally
 
 AT_ONCE = 5000
@@ -65,10 +68,12 @@ def shown(
             target.against_text(text) or "" if own else sender
             for own, text, sender in zip(mine, said, senders, strict=True)
         ]
-        for place in places:
-            if not (mine[place] or odd[place] or covers(senders[place])):
-                said[place] = transcript.text_mark(said[place])
-        columns = Columns(ids, [round(at * 1e6) for at in sent], who, said)
+        if masked := {sender for sender in set(senders) if not covers(sender)}:
+            for place in places:
+                if senders[place] in masked and odd[place] <= REPLY and not mine[place]:
+                    said[place], odd[place] = transcript.text_mark(said[place]), 0  # a mark quotes nothing
+        at = np.rint(np.array(sent) * 1e6).astype(np.int64).tolist()
+        columns = Columns(ids, at, who, said)
         _look_closer(columns, list(compress(places, odd)), before, archive, consent, tally.dropped)
         if not all(said):
             columns = _without_silence(columns)

@@ -8,6 +8,7 @@ from pathlib import Path
 from data import census, weights
 from data.archive import Archive
 from data.census import Census
+from data.clock import Clock
 from data.consent import Consent
 from data.controls import Newest
 from data.duplicates import SHORTEST
@@ -72,6 +73,7 @@ class Share:
             newest=plan.newest,
             rhythm=written.rhythm,
             tally=written.tally,
+            clock=Clock(plan.shape.zone),
             share=self.number,
         )
         total = max(1, sum(map(self.archive.count, self.consents)))

@@ -56,11 +56,12 @@ COLUMNS = (
     "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
 )
 """Those of a message, in the order of `row_of`."""
+REPLY = 1
 ODD = (
-    "(text = '' OR media NOT NULL OR quote NOT NULL OR forwarded OR via_bot OR service OR by_twin"
-    " OR (reply_to NOT NULL AND NOT mine))"
+    "(2 * (text = '' OR media NOT NULL OR quote NOT NULL OR forwarded OR via_bot OR service OR by_twin)"
+    f" + {REPLY} * (reply_to NOT NULL AND NOT mine))"
 )
-"""Whether a transcript shows, or learns, anything else of a message than its text."""
+"""What a transcript shows, or learns, of a message besides its text: 0 for nothing, `REPLY` for what it replies to."""
 DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
 """Those of a dialog, in the order of `dialog_row_of`."""
 

@@ -1,7 +1,7 @@
 """The windows of one chat, in one pass over its messages, and what became of each of them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import accumulate, compress, pairwise
 from operator import not_, sub
@@ -62,6 +62,7 @@ class Cutter:
     """When the owner last wrote, seconds since 1970."""
     rhythm: Rhythm
     tally: Tally
+    clock: Clock
     share: int = 0
     """The number of the file that the turns go to."""
 
@@ -127,14 +128,10 @@ class _Teller:
     cutter: Cutter
     surrogates: Surrogates
     told: Told
-    _clock: Clock = field(init=False)
     _last: int = 0
     """When the message before was sent."""
     _theirs: bool = False
     """Whether the other side sent it."""
-
-    def __post_init__(self) -> None:
-        self._clock = Clock(self.cutter.shape.zone)
 
     def tell(self, shown: Columns, bounds: list[int]) -> None:
         """The next turns, which begin at these places."""
@@ -151,7 +148,7 @@ class _Teller:
             for place, (each, target) in enumerate(zip(who, targets, strict=True), first)
             if isinstance(each, str) and not target
         ]
-        hours, stamps = self._clock.read(began)
+        hours, stamps = self.cutter.clock.read(began)
         self._note_rhythm(shown, bounds, who, hours)
         more = self._more(shown, bounds, who, targets)
         pause = pauses.pause // _MICROSECOND

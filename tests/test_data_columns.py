@@ -89,7 +89,7 @@ def test_many_messages_at_a_time_become_the_turns_that_one_by_one_they_become(
         assert tally.messages == len(messages) == sum(map(len, bursts)) + sum(tally.dropped.values())
 
         shape = Shape(window=10**9, zone=ZoneInfo("Europe/Berlin"))
-        cutter = Cutter(archive, KEY, shape, ALL_TRAIN, {}, START.timestamp(), Rhythm(), Tally())
+        cutter = Cutter(archive, KEY, shape, ALL_TRAIN, {}, START.timestamp(), Rhythm(), Tally(), Clock(shape.zone))
         file = BytesIO()
         (row,) = cutter.write(consent, file, Newest(consent))
         whole = transcript.of(list(seen), Scope.CHAT, Surrogates(KEY, dialog_id), shape.zone)
