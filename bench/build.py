@@ -2,12 +2,11 @@
 
     python -m bench.build [MESSAGES] [--rounds N]
 
-Both read the same archive, may use two cores and end in ids of the same tokenizer: ours builds in two processes, the
-seed's tokenizer uses two threads. Each side runs in processes of its own, so that peaks of memory are its own, and the
-sides take turns; of more rounds than one the medians count. `processor_seconds` are those that a processor worked for
-it, in all its processes: they tell more than the others where the machine is shared, and so does `ratio_processor`.
-`.._bare` are those of the dataset without redaction, `.._tokenizer` those of the tokenizer alone, on our side. Needs
-the extra `bench` and the small model.
+Both read the same archive, may use two cores and end in ids of the same tokenizer: ours builds and encodes in two
+processes, the seed's tokenizer uses two threads. Each side runs in processes of its own, so that peaks of memory are
+its own, and the sides take turns; of more rounds than one the medians count. `processor_seconds` are those that a
+processor worked for it, in all its processes: they tell more than the others where the machine is shared, and so does
+`ratio_processor`. `.._bare` are those of the dataset without redaction. Needs the extra `bench` and the small model.
 """
 
 import argparse
@@ -74,7 +73,6 @@ def main() -> None:
                 "processor_seconds_to_ids": bare["processor"],
                 "processor_seconds_to_ids_redacted": ours["processor"],
                 "processor_seconds_to_ids_seed": seed["processor"],
-                "processor_seconds_tokenizer": bare["tokenizing"],
                 "tokens": bare["tokens"],
                 "tokens_seed": seed["tokens"],
             }
@@ -110,28 +108,17 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     from data.archive import Archive
     from data.samples import Shape
     from training.encode import CONTEXT_TOKENS, Encoder
-    from training.spelling import Spelling, Words
-
-    class Timed(Spelling):
-        tokenizing = 0.0
-
-        def ids(self, texts: list[str]) -> list[list[int]]:
-            ids, _, processor = _timed(lambda: super(Timed, self).ids(texts))
-            self.tokenizing += processor
-            return list(ids)
 
     card, *built = _timed(lambda: dataset.build(Archive(archive), bytes(32), folder, Shape(), NOW, processes=CORES))
     peak = _peak()
-    encoder = Encoder(tokenizer := _tokenizer())
-    timed = Timed(tokenizer, encoder.special)
-    encoder.words = Words(timed)
+    encoder = Encoder(_tokenizer())
     tokens, *encoded = _timed(
         lambda: sum(
             len(encoded.ids) for name in samples.OWN_SPLITS for encoded in encoder.part(folder, name, CONTEXT_TOKENS)
         )
     )
     share = card.turns / _own_turns(archive, card.pauses)
-    return _figures(built, encoded, peak, tokens, share) | {"tokenizing": round(timed.tokenizing, 2)}
+    return _figures(built, encoded, peak, tokens, share)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[Any, float, float]:

@@ -1,17 +1,11 @@
-"""The processes that make a dataset together: this one, and helpers that each take a share of the chats.
-
-A helper is a fresh process (`spawn`), so that it inherits neither threads nor open files. It is deaf to Ctrl-C, which a
-terminal sends to all: this process ends it, and it ends by itself soon after this one is gone.
-"""
+"""The processes that make a dataset together: this one, and helpers that each take a share of the chats."""
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +13,7 @@ from data.archive import Archive
 from data.census import Census
 from data.consent import Consent
 from data.errors import ExitCode, UserError
+from data.helper import GoneError, Helper
 from data.share import Plan, Share, Written, divide
 from data.uncollected import uncollected
 
@@ -42,23 +37,23 @@ class Crew:
     """A share of one's own, and the helpers."""
 
     share: Share
-    helpers: list["_Helper"]
+    helpers: list[Helper]
 
     def count(self) -> Census:
         """What must be known of all chats before one is cut."""
         counted = self.share.count()
         for helper in self.helpers:
-            counted.add(helper.answer())
+            counted.add(_answer(helper))
         return counted
 
     def write(self, plan: Plan, progress: Callable[[float], None]) -> Written:
         """Write the turns of all chats, a file a share. `progress` is told how far the own one is, for all are of about
         one size."""
         for helper in self.helpers:
-            helper.tell(plan)
+            _tell(helper, plan)
         written = self.share.write(plan, progress)
         for helper in self.helpers:
-            written.add(helper.answer())
+            written.add(_answer(helper))
         return written
 
 
@@ -68,52 +63,33 @@ def at_work(archive: Archive, consents: dict[int, Consent], work: Path, processe
     sizes = {dialog_id: archive.count(dialog_id) for dialog_id in consents}
     count = processes or min(MOST, os.cpu_count() or 1, max(1, sum(sizes.values()) // ENOUGH))
     own, *others = ({each: consents[each] for each in ids} for ids in divide(sizes, count))
-    helpers = list[_Helper]()
+    helpers = list[Helper]()
     try:
         for number, some in enumerate(others, 1):
-            helpers.append(_Helper.start(archive.path, some, work, number))
+            helpers.append(Helper.start(_help, archive.path, some, work, number))
         yield Crew(Share(archive, own, work, 0), helpers)
     finally:
         for helper in helpers:
             helper.end()
 
 
-@dataclass(frozen=True, slots=True)
-class _Helper:
-    process: SpawnProcess
-    pipe: "Connection[Any, Any]"
+def _tell(helper: Helper, plan: Plan) -> None:
+    """What all have counted. Raises UserError where it is gone."""
+    try:
+        helper.tell(plan)
+    except GoneError as error:
+        raise _lost() from error
 
-    @classmethod
-    def start(cls, archive: Path, consents: dict[int, Consent], work: Path, number: int) -> "_Helper":
-        context = multiprocessing.get_context("spawn")
-        near, far = context.Pipe()
-        process = context.Process(target=_help, args=(far, archive, consents, work, number), daemon=True)
-        process.start()
-        far.close()
-        return cls(process, near)
 
-    def tell(self, plan: Plan) -> None:
-        """What all have counted. Raises UserError where it is gone."""
-        try:
-            self.pipe.send(plan)
-        except OSError as error:
-            raise _lost() from error
-
-    def answer(self) -> Any:
-        """What it has come to. Raises UserError where it failed."""
-        try:
-            answer = self.pipe.recv()
-        except (EOFError, OSError) as error:
-            raise _lost() from error
-        if isinstance(answer, Failure):
-            raise UserError(answer.message, answer.hint, answer.code)
-        return answer
-
-    def end(self) -> None:
-        self.pipe.close()
-        self.process.terminate()
-        self.process.join()
-        self.process.close()
+def _answer(helper: Helper) -> Any:
+    """What it has come to. Raises UserError where it failed."""
+    try:
+        answer = helper.answer()
+    except GoneError as error:
+        raise _lost() from error
+    if isinstance(answer, Failure):
+        raise UserError(answer.message, answer.hint, answer.code)
+    return answer
 
 
 def _lost() -> UserError:
@@ -124,7 +100,6 @@ def _lost() -> UserError:
 
 def _help(pipe: "Connection[Any, Any]", path: Path, consents: dict[int, Consent], work: Path, number: int) -> None:
     """What a helper does: count, wait for what all have counted, write."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with closing(Archive(path)) as archive, uncollected():
             share = Share(archive, consents, work, number)

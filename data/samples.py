@@ -190,8 +190,13 @@ def each(folder: Path, split: str) -> Iterator[Sample]:
 
 def rows(folder: Path, split: str) -> Iterator[Row]:
     """The same as JSON, for those who need no values."""
-    with readable(split), (folder / f"{split}.jsonl").open("rb") as lines:
+    with readable(split), file_of(folder, split).open("rb") as lines:
         yield from map(orjson.loads, lines)
+
+
+def file_of(folder: Path, split: str) -> Path:
+    """Where the samples of one split lie."""
+    return folder / f"{split}.jsonl"
 
 
 @contextmanager

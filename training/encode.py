@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from data import transcript as transcripts
 from data.errors import ExitCode, UserError
-from data.samples import Sample, readable, rows
+from data.samples import Sample, file_of, readable
 from data.transcript import Block, Role, Transcript
 from training.spelling import Ids, Spelling, Words
 
@@ -122,10 +122,10 @@ class Encoder:
 
     def part(self, dataset: Path, split: str, max_tokens: int) -> Iterator[Encoded]:
         """Those of one part of a dataset. Raises `UserError` where it cannot be read."""
-        from training import lines
+        from training import blocks
 
         with readable(split):
-            yield from lines.encode(self, rows(dataset, split), max_tokens)
+            yield from blocks.encode(self, file_of(dataset, split), max_tokens)
 
     def prompt(self, transcript: Transcript, max_tokens: int | None = None) -> tuple[int, ...]:
         """The ids to generate the owner's next turn from: the transcript's, and the header of that turn.

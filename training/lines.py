@@ -19,7 +19,7 @@ from data.uncollected import uncollected
 from training.encode import Encoded, Encoder, Kind
 from training.spelling import BYTES
 
-_AT_ONCE = 500
+AT_ONCE = 500
 """Windows whose texts the tokenizer is given together."""
 _MOST = 100_000
 """Texts whose ids are remembered, some 30 MB; beyond that it begins anew."""
@@ -56,33 +56,43 @@ class _Shown(NamedTuple):
     learned: list[_Learned]
 
 
-def encode(encoder: Encoder, rows: Iterable[Row], max_tokens: int) -> Iterator[Encoded]:
-    """These windows, each as `Encoder.sample` encodes it. The tokenizer is given many words at a time, and each word
-    once: neighbouring windows share their context, and people repeat themselves."""
-    rest, words, parts = iter(rows), encoder.words, _parts(encoder)
-    known = dict(parts)
-    while True:
+class Lines:
+    """Encodes lines as one encoder does; another process can have it."""
+
+    def __init__(self, encoder: Encoder, max_tokens: int) -> None:
+        glue = encoder.glue
+        parts = (glue.start, glue.opening, glue.to_own, glue.to_other, (encoder.end,))
+        spelled = (array("i", ids).tobytes() for ids in parts)
+        self._parts = dict[Piece, bytes](zip(_Part, spelled, strict=True))
+        self._known = dict(self._parts)
+        self._words, self._most = encoder.words, max_tokens
+
+    def windows(self, rows: Iterable[Row]) -> list[Encoded | Row]:
+        """These windows; one that is too long stays a row. The tokenizer is given many words at a time, and each word
+        once: neighbouring windows share their context, and people repeat themselves."""
         with uncollected():
-            some = list(islice(rest, _AT_ONCE))
+            some = list(rows)
             shown = list(map(_shown, some))
             pieces = set[Piece]().union(*(each.pieces for each in shown))
-            if len(known) > _MOST:
-                known = parts | {piece: known[piece] for piece in pieces & known.keys()}
-            known.update(words.ids(piece for piece in pieces - known.keys() if isinstance(piece, str)))
-            encoded = [_encoded(row, each, known) for row, each in zip(some, shown, strict=True)]
-            for place, row in enumerate(some):
-                if len(encoded[place].ids) > max_tokens:
-                    encoded[place] = encoder.sample(Sample.of(row), max_tokens)
-            del some, shown
-        if not encoded:
-            return
-        yield from encoded
+            if len(self._known) > _MOST:
+                self._known = self._parts | {piece: self._known[piece] for piece in pieces & self._known.keys()}
+            new = [piece for piece in pieces - self._known.keys() if isinstance(piece, str)]
+            self._known.update(self._words.ids(new))
+            encoded = [_encoded(row, each, self._known) for row, each in zip(some, shown, strict=True)]
+            return [each if len(each.ids) <= self._most else row for row, each in zip(some, encoded, strict=True)]
 
 
-def _parts(encoder: Encoder) -> dict[Piece, bytes]:
-    glue = encoder.glue
-    parts = (glue.start, glue.opening, glue.to_own, glue.to_other, (encoder.end,))
-    return {part: array("i", ids).tobytes() for part, ids in zip(_Part, parts, strict=True)}
+def encode(encoder: Encoder, rows: Iterable[Row], max_tokens: int) -> Iterator[Encoded]:
+    """These windows, each as `Encoder.sample` encodes it."""
+    rest, lines = iter(rows), Lines(encoder, max_tokens)
+    while some := lines.windows(islice(rest, AT_ONCE)):
+        yield from whole(encoder, some, max_tokens)
+
+
+def whole(encoder: Encoder, windows: Iterable[Encoded | Row], max_tokens: int) -> Iterator[Encoded]:
+    """The same, none of them a row."""
+    for each in windows:
+        yield encoder.sample(Sample.of(each), max_tokens) if isinstance(each, dict) else each
 
 
 def _shown(row: Row) -> _Shown:

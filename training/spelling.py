@@ -27,15 +27,19 @@ class Spelling:
     """Spells with one tokenizer, without its control tokens."""
 
     def __init__(self, tokenizer: Any, special: frozenset[int]) -> None:
-        self._tokenizer, self._special = tokenizer, special
+        self._special = special
+        self._backend: Any = getattr(tokenizer, "backend_tokenizer", None)
+        self._tokenizer = tokenizer if self._backend is None else None
+        self.portable = self._backend is not None
+        """Whether another process can have it without all that the tokenizer came from."""
 
     def ids(self, texts: list[str]) -> list[Ids]:
         """The ids of each text. A small vocabulary may lack rare bytes, and its stand-in for the unknown is a control
         token too: left out."""
         if not texts:
             return []
-        backend = getattr(self._tokenizer, "backend_tokenizer", None)
-        if backend is None:
+        backend = self._backend
+        if self._tokenizer is not None:
             encoded = self._tokenizer(
                 texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
             )["input_ids"]
@@ -52,7 +56,7 @@ class Spelling:
         either side of one the same is written as without the other side, whatever stands there."""
         from tokenizers.models import BPE
 
-        backend = getattr(self._tokenizer, "backend_tokenizer", None)
+        backend = self._backend
         if backend is None or not isinstance(backend.model, BPE) or backend.model.dropout:
             return False
         added = [token for token in backend.get_added_tokens_decoder().values() if not token.special]
@@ -73,6 +77,11 @@ class Words:
     def __init__(self, spelling: Spelling) -> None:
         self._spelling = spelling
         self._known: dict[str, bytes] = {}
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can have them without all that the tokenizer came from."""
+        return self._spelling.portable
 
     def ids(self, texts: Iterable[str]) -> dict[str, bytes]:
         """The ids of each text, those that `Spelling.ids` gives."""

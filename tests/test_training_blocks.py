@@ -1,0 +1,62 @@
+"""Two processes read a large part of a dataset as one does, and no helper outlives it."""
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.samples import Sample
+from tests import training_models as models
+from training import blocks
+from training.encode import Encoded, Encoder
+from training.lines import AT_ONCE
+
+MOST = 60
+"""Tokens; some windows have more."""
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    return Encoder(models.tokenizer())
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> Path:
+    """Five blocks and the beginning of one that a helper encodes."""
+    said = [((False, f"are you there, {n}?"), (True, "yes " * (n % 70))) for n in range(5 * AT_ONCE + 50)]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(f"{Sample(7, models.chat(lines)).to_json()}\n" for lines in said))
+    return path
+
+
+def test_a_helper_encodes_its_blocks_as_this_process_does(
+    encoder: Encoder, part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[int] = []
+
+    def answer(helper: Any) -> Any:
+        came.append(len(some := take(helper)))
+        return some
+
+    take = blocks._answer
+    monkeypatch.setattr(blocks, "_answer", answer)
+    alone = list(blocks.encode(encoder, part, MOST))
+    assert (len(alone), came) == (5 * AT_ONCE + 50, []), "so small a part is read by one process"
+    assert list(blocks.encode(encoder, part, MOST, helped=True)) == alone
+    assert came == [50]
+    assert not multiprocessing.active_children()
+
+
+def test_what_a_lost_helper_leaves_this_process_encodes_and_finds_what_is_wrong(encoder: Encoder, part: Path) -> None:
+    alone = list(blocks.encode(encoder, part, MOST))
+    with part.open("a") as file:
+        file.write('{"dialog":7,\n')
+    windows = blocks.encode(encoder, part, MOST, helped=True)
+    found: list[Encoded] = [next(windows)]
+    (helper,) = multiprocessing.active_children()
+    helper.kill()
+    with pytest.raises(ValueError, match="unexpected end of data"):
+        found.extend(windows)
+    assert found == alone[: 5 * AT_ONCE]
+    assert not multiprocessing.active_children()
