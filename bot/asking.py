@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot import account, request
+from bot import connection, request
 from bot.chats import find
 from bot.desk import Desk
 from bot.progress import Shown
@@ -17,7 +17,7 @@ LOOKED_AT = 100
 
 async def ask(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: Shown) -> dict[str, Any]:
     """Put it there. `arguments`: `chat`, and `language` or None for the one that is spoken there."""
-    await account.refresh(desk, client)
+    await connection.refresh(desk, client)
     dialog = find(desk.archive, arguments["chat"])
     if not dialog.with_a_person:
         raise UserError(f"{dialog.title} is {dialog.kind.noun}, not a person.", "Only people can be asked.")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bot import account, botchat
+from bot import account, botchat, connection
 from bot import settings as knobs
 from bot.desk import Desk
 from data.errors import UserError
@@ -76,7 +76,7 @@ def _mode(path: Path) -> int:
 
 def _settings(desk: Desk) -> Check:
     try:
-        account.login_of(desk.settings, desk.home.session)
+        connection.login_of(desk.settings, desk.home.session)
     except UserError as error:
         return Check("settings", False, error.message, error.hint)
     return Check("settings", True, "api id and hash are set")
@@ -97,7 +97,7 @@ def _server(desk: Desk) -> Check:
     if desk.settings.api_id is None:
         return Check("server", True, "not asked before the settings are there")
     try:
-        server = account.server_of(desk.settings)
+        server = connection.server_of(desk.settings)
     except UserError as error:
         return Check("server", False, error.message, error.hint)
     place = (server.host, server.port) if server else TELEGRAM[:2]
@@ -118,7 +118,7 @@ def _clock(desk: Desk) -> Check:
     if desk.settings.api_id is None:
         return Check("clock", True, "not compared before the settings are there")
     try:
-        ahead = asyncio.run(clock_ahead(account.server_of(desk.settings)))
+        ahead = asyncio.run(clock_ahead(connection.server_of(desk.settings)))
     except UserError as error:
         return Check("clock", False, f"not compared: {error.message}", error.hint)
     near = abs(ahead) <= CLOCK_SECONDS

@@ -22,8 +22,9 @@ from bot.twin import Twin
 from data.consent import Ledger
 from data.errors import UserError
 from data.message import Dialog, Kind, Message
+from data.owner import Owner
 from data.pull import Pace, Puller
-from data.telegram import Client, Owner, explain, hear, is_withheld, to_dialog
+from data.telegram import Client, explain, hear, is_withheld, to_dialog
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""

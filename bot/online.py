@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot import account, asking, disk, pulling
+from bot import asking, connection, disk, pulling
 from bot.desk import Desk
 from bot.errands import Errand, Errands, ended
 from bot.progress import Shown, bar, silent
@@ -28,7 +28,7 @@ Work = Callable[[Desk, Client, Mapping[str, Any], Shown], Awaitable[dict[str, An
 LOGOUT, LONG = "logout", "pull"
 WORK: Mapping[str, Work] = {
     "pull": pulling.pull,
-    "chats --refresh": account.refreshed,
+    "chats --refresh": connection.refreshed,
     "consent ask": asking.ask,
 }
 """By the words of the verb. `logout` is not here: it ends the connection that the others use."""
@@ -39,11 +39,11 @@ def done(desk: Desk, verb: str, arguments: Mapping[str, Any] | None = None) -> d
     if desk.home.holder() == "doppelgram run":
         return _hand_over(desk, verb, arguments or {})
     with desk.home.holding_login(verb):
-        return asyncio.run(account.end(desk) if verb == LOGOUT else _work(desk, verb, arguments or {}))
+        return asyncio.run(connection.end(desk) if verb == LOGOUT else _work(desk, verb, arguments or {}))
 
 
 async def _work(desk: Desk, verb: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    async with account.logged_in(desk) as (client, _):
+    async with connection.logged_in(desk) as (client, _):
         with bar(verb) if verb == LONG else nullcontext(silent()) as shown:
             return await WORK[verb](desk, client, arguments, shown)
 
@@ -120,5 +120,5 @@ class Clerk:
     async def leave(self) -> None:
         """End the login if that was asked for. Comes last: nothing else may use the connection any more."""
         if self._leaving:
-            await account.leave(self.desk, self.client)
+            await connection.leave(self.desk, self.client)
             self.errands.done(self._leaving, {})

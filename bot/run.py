@@ -37,9 +37,10 @@ from bot.taps import Taps
 from bot.twin import Twin
 from bot.writing import Writing
 from data.errors import UserError
+from data.owner import Owner
 from data.pull import Pace
 from data.rhythm import Gaps
-from data.telegram import Login, Owner, connect, owner_of
+from data.telegram import Login, connect, owner_of
 from training.adapter import Adapter
 
 

@@ -4,7 +4,6 @@ the command logs in for it. An owner's own text in that box is never touched."""
 import asyncio
 import time
 
-from bot import account
 from bot.desk import Desk
 from bot.suggestion import Suggestion, Suggestions
 from data.errors import UserError
@@ -40,11 +39,12 @@ def _left_to_the_client(desk: Desk, dialog_id: int) -> bool:
 
 
 async def _remove(desk: Desk, dialog_id: int) -> bool:
+    from bot import connection
     from bot.drafts import Drafts
     from data.telegram import readable_errors
 
     with readable_errors():
-        async with account.logged_in(desk) as (client, _):
+        async with connection.logged_in(desk) as (client, _):
             for suggestion in _placed(desk, dialog_id):
                 if not await Drafts(client, desk.archive).remove(suggestion):
                     return False

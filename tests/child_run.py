@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 
-from bot import account
+from bot import connection
 from bot.cli import ending
 from bot.desk import Desk
 from bot.guard import Guard
@@ -28,7 +28,7 @@ async def main(replies: list[list[str]]) -> None:
     with Desk.open() as desk, desk.home.holding_login("run"):
         generator = RecordedGenerator([tuple(reply) for reply in replies])
         responder = Responder(desk.archive, generator, sure, Guard(), Shape(), desk.home.key(), candidates=1)
-        login = account.login_of(desk.settings, desk.home.session)
+        login = connection.login_of(desk.settings, desk.home.session)
         await run(desk.home, desk.settings, login, responder, recorded_adapter(), emit, asyncio.Event())
 
 

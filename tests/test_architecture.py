@@ -206,12 +206,16 @@ def test_the_three_rooms_are_ours_and_not_a_package_of_the_same_name(name: str) 
 
 
 @pytest.mark.parametrize(
-    "module", ["bot.cli", "bot.status", "bot.doctor", "bot.review", "training", "training.fit", "training.work"]
+    "module",
+    [
+        *("bot.cli", "bot.status", "bot.doctor", "bot.review", "bot.consenting", "bot.erase"),
+        *("bot.commands.chats", "training", "training.fit", "training.work"),
+    ],
 )
 def test_what_answers_at_once_loads_neither_torch_nor_telethon(module: str) -> None:
     heavy = {"telethon", *TORCH}
-    if module in ("bot.status", "bot.doctor"):
-        heavy.discard("telethon")  # the account's server is read through data.telegram
+    if module == "bot.doctor":
+        heavy.discard("telethon")  # it asks the server for its time
     script = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stdout.strip() == "[]"

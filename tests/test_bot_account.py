@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.account import server_of
+from bot.connection import server_of
 from bot.settings import Settings, TelegramSettings
 from data.errors import ExitCode, UserError
 from data.telegram import Server

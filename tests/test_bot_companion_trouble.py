@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from telethon import functions
 
-from bot import account, agreement, botchat, doctor, status
+from bot import agreement, botchat, connection, doctor, status
 from bot.desk import Desk
 from bot.policy import Mode
 from bot.settings import CompanionSettings
@@ -230,7 +230,7 @@ async def test_logout_ends_the_bots_login_too(pair: Pair) -> None:
     )
     settings = house.settings.model_copy(update={"telegram": telegram})
     with Desk.at(settings, house.home) as desk:
-        await account.end(desk)
+        await connection.end(desk)
     assert not house.home.companion.exists()
     assert not house.home.session.exists()
     assert [e.account_id for e in house.sandbox.events if e.kind == "logout"] == [BOT, house.owner_id]

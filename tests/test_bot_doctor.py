@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot import account, doctor
+from bot import account, connection, doctor
 from bot.demo.town import TownHall
 from bot.desk import Desk
 from bot.doctor import GPU_FIX, Check
@@ -103,7 +103,7 @@ async def test_with_a_clock_of_before_telegram_nothing_is_asked_and_the_doctor_s
     desk = LongAgo(settings, Home.at(tmp_path / "home"))
     asked = len(town.sandbox.journal.requests)
     with pytest.raises(UserError, match="1970") as told:
-        async with account.logged_in(desk):
+        async with connection.logged_in(desk):
             pass
     assert told.value.code is ExitCode.PREFLIGHT
     assert len(town.sandbox.journal.requests) == asked

@@ -9,7 +9,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 
-from bot import account, speaker
+from bot import connection, speaker
 from bot.desk import Desk
 from bot.run import run
 from bot.writing import Writing
@@ -55,7 +55,7 @@ async def main() -> None:
         heart = Heart()
         responder, _ = speaker.responder(desk, desk.archive)
         beating = asyncio.create_task(heart.beat())
-        login = account.login_of(desk.settings, desk.home.session)
+        login = connection.login_of(desk.settings, desk.home.session)
         await run(desk.home, desk.settings, login, responder, None, heart.emit, asyncio.Event(), writing=heart.writing)
         beating.cancel()
 

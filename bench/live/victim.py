@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.live.house import GUARD
 from bench.live.recording import Recording, recorded_adapter, sure, words
-from bot import account
+from bot import connection
 from bot.desk import Desk
 from bot.respond import Responder
 from bot.run import run
@@ -106,7 +106,7 @@ async def main(point: str, seed: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, fate.arm)
     with Desk.open() as desk, desk.home.holding_login("run"):
         responder = Responder(desk.archive, Signed(seed=seed), sure, GUARD, Shape(), desk.home.key(), candidates=1)
-        login = account.login_of(desk.settings, desk.home.session)
+        login = connection.login_of(desk.settings, desk.home.session)
         await run(desk.home, desk.settings, login, responder, recorded_adapter(), fate.emit, asyncio.Event())
 
 

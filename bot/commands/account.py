@@ -15,7 +15,7 @@ from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from bot.desk import Desk
-    from data.telegram import Owner
+    from data.owner import Owner
 
 HOW_TO_SCAN = "On your phone: Telegram, Settings, Devices, Link Desktop Device. Scan this (it is renewed by itself):"
 
@@ -40,9 +40,9 @@ def login(
     if not qr and not phone and not ask.at_terminal():
         raise UserError("Without a terminal the phone number is needed.", "Give it with --phone.", ExitCode.USAGE)
     with Desk.open() as desk:
-        from bot import account
+        from bot import account, connection
 
-        account.login_of(desk.settings, desk.home.session)  # what is missing is said before anything is locked
+        connection.login_of(desk.settings, desk.home.session)  # what is missing is said before anything is locked
         account.demand_clock(desk.now)
         with desk.home.holding_login("login"):
             owner, fresh = asyncio.run(_login(desk, phone))
@@ -57,14 +57,14 @@ def login(
 async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
     """The owner, and whether this is a new login. It happens in a file of its own that is moved into place when it is
     whole, so that an interrupted login leaves nothing that looks like one."""
-    from bot import account
+    from bot import account, connection
     from bot.listening import LOGGED_IN_AT
     from data import telegram
 
     if account.is_logged_in(desk):
         try:
-            async with account.logged_in(desk) as (client, owner):
-                await account.refresh(desk, client)
+            async with connection.logged_in(desk) as (client, owner):
+                await connection.refresh(desk, client)
                 return owner, False
         except UserError as error:
             if error.code is not ExitCode.NOT_LOGGED_IN:
@@ -74,7 +74,7 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
     attempt = desk.home.session.with_name("login.session")
     attempt.unlink(missing_ok=True)
     try:
-        login = account.login_of(desk.settings, attempt)
+        login = connection.login_of(desk.settings, attempt)
         # Only with updates does Telegram say that the QR code was scanned.
         async with telegram.connect(login, updates=phone is None, patient=False) as client:
             if phone:
@@ -88,7 +88,7 @@ async def _login(desk: "Desk", phone: str | None) -> "tuple[Owner, bool]":
                 await telegram.log_out(client)
                 raise
             desk.archive.set_fact(LOGGED_IN_AT, str(desk.now.timestamp()))
-            await account.refresh(desk, client)
+            await connection.refresh(desk, client)
         attempt.rename(desk.home.session)
     finally:
         attempt.unlink(missing_ok=True)

@@ -24,11 +24,13 @@ def chats(context: typer.Context, refresh: Refresh = False, as_json: Json = Fals
 @app.command("list")
 def list_chats(refresh: Refresh = False, as_json: Json = False) -> None:
     """List them, the most recent first."""
-    from bot import account, online
+    from bot import account
     from bot.desk import Desk
 
     with Desk.open() as desk:
         if refresh or (not desk.archive.dialogs() and account.is_logged_in(desk)):
+            from bot import online
+
             online.done(desk, "chats --refresh")
         rows, zone = rows_of(desk), desk.zone
     if as_json:

@@ -32,7 +32,7 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Bring history into the archive: all of it the first time, then what is new. Stop it whenever you like."""
-    from bot import account, online, pulling
+    from bot import connection, online, pulling
     from bot.desk import Desk
 
     if chats and every:
@@ -42,7 +42,7 @@ def pull(
     pulling.demand_folder_names(chats or [])
     with Desk.open() as desk:
         start = _day(since, desk) if since else None
-        account.login_of(desk.settings, desk.home.session)
+        connection.login_of(desk.settings, desk.home.session)
         for known in _known(desk, chats or []):
             pulling.demand_consent(desk, known)  # before any connection: this needs no network to be said
         wanted = {"chats": chats or [], "since": start, "dry_run": dry_run, "takeout": takeout}

@@ -23,7 +23,7 @@ def import_file(
     from bot.desk import Desk
     from data.desktop_export import Export
     from data.importing import Importer
-    from data.telegram import Owner
+    from data.owner import Owner
 
     with Desk.open() as desk, desk.home.holding_login("import"):
         export = Export(file, desk.zone)

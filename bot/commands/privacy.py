@@ -93,13 +93,13 @@ def wipe(yes: Yes = False, as_json: Json = False) -> None:
 
 def _end_login(desk: "Desk") -> bool | None:
     """Whether the login was ended on Telegram's side; None when there was none."""
-    from bot import account
+    from bot import account, connection
 
     if not account.is_logged_in(desk):
-        asyncio.run(account.end_companion(desk))
+        asyncio.run(connection.end_companion(desk))
         return None
     try:
-        asyncio.run(account.end(desk))
+        asyncio.run(connection.end(desk))
     except UserError:
         return False
     return True

@@ -114,12 +114,12 @@ def run(
     """Be there: draft, ask or answer in the chats you listed. With --json one event a line. Ctrl-C stops it."""
     from contextlib import ExitStack
 
-    from bot import account, agreement
+    from bot import account, agreement, connection
     from bot.desk import Desk
 
     with Desk.open() as desk:
         agreement.ask_once(desk, yes, *agreement.LIVE)
-        account.login_of(desk.settings, desk.home.session)
+        connection.login_of(desk.settings, desk.home.session)
         if not account.is_logged_in(desk):
             raise UserError("You are not logged in.", "Run: doppelgram login", ExitCode.NOT_LOGGED_IN)
         with desk.home.holding_login("run"):
@@ -145,10 +145,10 @@ def run(
 
 
 async def _look_in(desk: "Desk") -> None:
-    from bot import account
+    from bot import connection
 
-    async with account.logged_in(desk) as (client, _):
-        await account.refresh(desk, client)
+    async with connection.logged_in(desk) as (client, _):
+        await connection.refresh(desk, client)
 
 
 def _warn_of_silence(desk: "Desk") -> None:
@@ -173,7 +173,7 @@ async def _run(
     model: "Waking",
     as_json: bool,
 ) -> None:
-    from bot import account
+    from bot import connection
     from bot.control import Control
     from bot.run import run as live
     from bot.settings import supervisor
@@ -207,7 +207,7 @@ async def _run(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal, number)
     loop.add_signal_handler(signal.SIGUSR1, on_pause)
-    login = account.login_of(desk.settings, desk.home.session)
+    login = connection.login_of(desk.settings, desk.home.session)
     async with watchdog.watching():
         await live(desk.home, desk.settings, login, responder, adapter, emit, stop, writing=writing)
     if signal.SIGINT in received:

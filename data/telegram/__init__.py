@@ -6,7 +6,7 @@ The server is a value (`Server`): Telegram itself, its test data centres, or any
 from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahead, connect
 from data.telegram.failure import ends_login, explain, readable_errors, refusal
 from data.telegram.listing import Ask, Listed, dialogs_of, folders, listing, within
-from data.telegram.login import Owner, log_in_by_code, log_in_by_qr, log_out, owner_of
+from data.telegram.login import log_in_by_code, log_in_by_qr, log_out, owner_of
 from data.telegram.values import Heard, Withheld, hear, is_withheld, left_out_because, to_dialog, to_message
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "Heard",
     "Listed",
     "Login",
-    "Owner",
     "Server",
     "Withheld",
     "clock_ahead",

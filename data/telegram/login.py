@@ -1,13 +1,13 @@
 """Logging in by code or by QR code, with the 2FA password where there is one, and logging out."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from telethon import TelegramClient, errors, utils
 from telethon.tl import types
 from telethon.tl.custom import QRLogin
 
 from data.errors import ExitCode, UserError
+from data.owner import Owner
 from data.telegram.failure import readable_errors
 
 TRIES = 3
@@ -19,14 +19,6 @@ QR_CODES = 40
 """So many are shown, a quarter of an hour: a login that nobody waits for holds up every other command."""
 
 Ask = Callable[[str, bool], Awaitable[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who is logged in."""
-
-    user_id: int
-    name: str
 
 
 async def owner_of(client: TelegramClient) -> Owner:
