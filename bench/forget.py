@@ -36,10 +36,10 @@ def measured(messages: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         alone, many, all_ = (Path(folder) / name for name in ("alone", "many", "all"))
         _account(alone, messages, chats=1)
-        forget_all = _seconds(alone, "forget", "--", "1")
+        forget_all = _seconds(alone, "forget", "--yes", "--", "1")
         traces = _traces(alone)
         largest = _account(many, messages, chats=invented.CHATS)
-        forget_one = _seconds(many, "forget", "--", largest)
+        forget_one = _seconds(many, "forget", "--yes", "--", largest)
         _account(all_, messages, chats=invented.CHATS)
         wipe = _seconds(all_, "wipe", "--yes")
         return {

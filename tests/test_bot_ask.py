@@ -16,12 +16,13 @@ import pytest_asyncio
 
 from bot import ask
 from bot.commands import account
+from bot.home import Home
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestions
 from data.errors import ExitCode, UserError
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.terminal import PATIENCE, Terminal, suggest, until
+from tests.terminal import PATIENCE, Terminal, everything_in, suggest, until
 
 PASSWORD = "correct horse"
 
@@ -143,19 +144,19 @@ async def test_ctrl_c_at_the_hidden_question_ends_at_once(tmp_path: Path, sandbo
     assert "Traceback" not in screen.shown
 
 
-async def test_wipe_at_a_terminal_wants_the_word_typed(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path)
-    (await terminal("pause")).ok()
-    screen = await Screen.of(terminal, "wipe")
-    await screen.sees("Type wipe to go on:")
-    screen.types("yes\n")
-    assert await screen.ends() == 2
-    assert (terminal.home / "live.db").exists()
-    screen = await Screen.of(terminal, "wipe")
-    await screen.sees("Type wipe to go on:")
-    screen.types("wipe\n")
-    assert await screen.ends() == 0
-    assert not terminal.home.exists()
+@pytest.mark.parametrize("words", [("wipe",), ("forget", "7")])
+async def test_what_cannot_be_undone_wants_its_verb_typed_at_a_terminal(tmp_path: Path, words: tuple[str, ...]) -> None:
+    terminal, verb = Terminal(tmp_path), words[0]
+    Home.at(terminal.home)
+    suggest(terminal.home, 7, "hello from zebrawood")
+    for typed, code in (("yes", 2), (verb, 0)):
+        screen = await Screen.of(terminal, *words)
+        await screen.sees(f"Type {verb} to go on:")
+        assert b"zebrawood" in everything_in(terminal.home)
+        screen.types(f"{typed}\n")
+        assert await screen.ends() == code
+    assert b"zebrawood" not in everything_in(terminal.home)
+    assert terminal.home.exists() == (verb == "forget")
 
 
 async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: Path) -> None:

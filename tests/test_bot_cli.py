@@ -126,7 +126,7 @@ async def test_a_wrong_word_is_a_usage_error(offline: Terminal) -> None:
 
 
 async def test_the_id_of_a_group_is_taken_as_it_is_printed(offline: Terminal) -> None:
-    assert "-500100 is forgotten" in (await offline("forget", "-500100")).ok().err
+    assert "-500100 is forgotten" in (await offline("forget", "-500100", "--yes")).ok().err
     for words in (
         ("chats", "set", "-500100", "--mode", "off"),
         ("consent", "grant", "--scope", "own", "-500100", "--how", "x"),

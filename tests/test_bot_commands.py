@@ -207,7 +207,7 @@ async def test_a_damaged_archive_is_a_sentence_everywhere(terminal: Terminal, wh
         file.write(b"\xff" * 4096 * 4)
     doctor = (await terminal("doctor", "--json")).failed(5)
     assert [check["name"] for check in doctor.json["checks"] if not check["ok"]] == ["archive"]
-    for words in (("status",), ("build",), ("pull", "--all"), ("chats",), ("forget", "Alma Reyes")):
+    for words in (("status",), ("build",), ("pull", "--all"), ("chats",), ("forget", "Alma Reyes", "--yes")):
         shown = await terminal(*words)
         assert "Traceback" not in shown.err, words
         assert shown.code in (0, 1), words
@@ -249,7 +249,7 @@ async def test_forget_leaves_no_word_of_the_chat_in_any_file(terminal: Terminal,
     suggest(terminal.home, ALMA, "about zebrawood-live")
     suggest(terminal.home, BRUNO, "about bruno")
     assert b"zebrawood" in everything_in(terminal.home)
-    planned = (await terminal("forget", "Alma Reyes", "--json")).ok().json
+    planned = (await terminal("forget", "Alma Reyes", "--yes", "--json")).ok().json
     assert planned["removed"]["messages"] == 730
     assert planned["removed"]["suggestions"] == 1
     assert planned["removed"]["dataset"]
@@ -258,7 +258,9 @@ async def test_forget_leaves_no_word_of_the_chat_in_any_file(terminal: Terminal,
     assert b"about bruno" in left, "the other chats are untouched"
     assert agrees(terminal, BRUNO, CARLA)
     assert not (terminal.home / "dataset").exists()
-    assert (await terminal("forget", str(ALMA), "--json")).ok().json["removed"]["messages"] == 0, "twice is once"
+    assert (await terminal("forget", str(ALMA), "--yes", "--json")).ok().json["removed"]["messages"] == 0, (
+        "twice is once"
+    )
     assert (await terminal("consent", "list", "--json")).json[-1]["revoked_at"], "and its consent has ended"
     (await terminal("pull", str(ALMA))).failed(7)
 
@@ -270,7 +272,7 @@ async def test_forget_takes_what_a_killed_build_left_behind(terminal: Terminal) 
     unfinished = terminal.home / "dataset" / "unfinished"
     unfinished.mkdir(mode=0o700)
     (unfinished / "unsorted").write_text("zebrawood")  # of whichever chat: its card was never written
-    (await terminal("forget", "Bruno Okafor")).ok()
+    (await terminal("forget", "Bruno Okafor", "--yes")).ok()
     assert b"zebrawood" not in everything_in(terminal.home)
 
 

@@ -1,11 +1,12 @@
-"""What `consent` and `pull` say before anything is asked of Telegram: whole sentences, about the right person."""
+"""What `consent`, `pull` and `forget` say before anything is asked of Telegram: whole sentences, about the right
+person."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bot.commands import consent, history
+from bot.commands import consent, history, privacy
 from bot.desk import Desk
 from bot.home import Home
 from bot.settings import Settings
@@ -117,3 +118,12 @@ def test_revoking_for_one_member_names_them_and_who_still_agrees(
     assert "Nobody else has agreed there; your own words there may still be used." in capsys.readouterr().err
     consent.revoke("Sunday hike")
     assert "Sunday hike: revoked, and off." in capsys.readouterr().err
+
+
+def test_without_a_terminal_forget_names_its_flag_and_forgets_nothing(desk: Desk) -> None:
+    consent.grant("own", ["Carla"])
+    error = refusal(lambda: privacy.forget("Carla"), ExitCode.USAGE)
+    assert (error.message, "--yes" in error.hint) == ("Nothing was removed.", True)
+    assert Ledger(desk.archive).of(CARLA)
+    privacy.forget("Carla", yes=True)
+    assert Ledger(desk.archive).of(CARLA) is None

@@ -26,7 +26,7 @@ async def test_a_supergroup_is_forgotten_with_the_basic_group_that_it_was(tmp_pa
         (await shell("consent", "grant", "Moving crew", "--scope", "own")).ok()
         (await shell("pull", "Moving crew")).ok()
         assert b"who is here?" in everything_in(shell.home), "said in the basic group"
-        forgotten = (await shell("forget", "Moving crew", "--json")).ok().json
+        forgotten = (await shell("forget", "Moving crew", "--yes", "--json")).ok().json
         assert forgotten["id"] == sandbox.town.chats[MOVED].migrated_to
         assert forgotten["removed"]["messages"] == 7
         assert not forgotten["removed"]["names_left"]
@@ -44,7 +44,7 @@ async def test_a_full_disk_while_a_chat_is_forgotten_says_what_remains_and_how_t
     (await offline("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
     (await offline("import", file)).ok()
     (await offline("resume")).ok()  # live.db is there: making it would meet the limit before anything is forgotten
-    full = (await offline("forget", "Alma Reyes", before=small_disk)).failed(1)
+    full = (await offline("forget", "Alma Reyes", "--yes", before=small_disk)).failed(1)
     assert "Alma Reyes is not wholly forgotten yet" in full.err
     assert "nothing is lost" not in full.err
     hint = full.err.split("doppelgram ")[1].split()

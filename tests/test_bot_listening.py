@@ -222,10 +222,10 @@ async def test_forgetting_a_chat_takes_the_twins_words_out_of_its_input_box(
                 await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
                 await until(lambda: len(generator.asked) == 2)
             if alive != "stopped":
-                done = (await shell("forget", str(anna.id), "--json")).ok().json
+                done = (await shell("forget", str(anna.id), "--yes", "--json")).ok().json
                 await until(lambda: generator.forgotten == [anna.id])
     if alive == "stopped":
-        done = (await shell("forget", str(anna.id), "--json")).ok().json
+        done = (await shell("forget", str(anna.id), "--yes", "--json")).ok().json
     assert done["removed"]["draft_left"] is False
     assert anna.id not in drafts
     assert house.suggestions() == []
@@ -239,7 +239,7 @@ async def test_forgetting_a_chat_out_of_reach_says_that_words_may_be_left(house:
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
         await house.heard("offered", surface="draft")
     await house.sandbox.stop()
-    done = (await Terminal(tmp_path, house.sandbox)("forget", str(anna.id))).ok()
+    done = (await Terminal(tmp_path, house.sandbox)("forget", str(anna.id), "--yes")).ok()
     assert "input box" in done.err
     assert house.suggestions(State.OFFERED) == []
 

@@ -48,7 +48,7 @@ VERBS: dict[str, tuple[str, ...]] = {
     "pause": (),
     "resume": (),
     "log": (CHAT,),
-    "forget": (CHAT,),
+    "forget": (CHAT, "--yes"),
     "logout": (),
     "wipe": ("--yes",),
 }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.desk import Desk
 
 
-def forget(chat: Chat, as_json: Json = False) -> None:
+def forget(chat: Chat, yes: Yes = False, as_json: Json = False) -> None:
     """Remove a chat from archive, dataset, suggestions and outbox; adapters that learned from it become stale."""
     from bot import erase
     from bot.chats import find, whole
@@ -26,7 +26,9 @@ def forget(chat: Chat, as_json: Json = False) -> None:
         if not ids:
             dialog = find(desk.archive, chat)
             ids, title = [part.id for part in whole(desk.archive, dialog)], dialog.title
-        with _saying_what_remains(title, ids[0]):
+        if not yes and not ask.confirmed(_at_stake(desk, title, ids), "forget"):
+            raise UserError("Nothing was removed.", "To forget this chat, confirm, or give --yes.", ExitCode.USAGE)
+        with _saying_what_remains(title, f"doppelgram forget {ids[0]}{' --yes' if yes else ''}"):
             removed = erase.forget(desk, *ids)
     if as_json:
         show.data({"id": ids[0], "removed": removed})
@@ -42,8 +44,16 @@ def forget(chat: Chat, as_json: Json = False) -> None:
         show.say(f"Stale now, because it was trained on this chat: {', '.join(stale)}. Next: doppelgram train")
 
 
+def _at_stake(desk: "Desk", title: str, ids: list[int]) -> str:
+    messages = show.count(sum(map(desk.archive.count, ids)), "message")
+    return (
+        f"Everything of {show.plain(title)} here is deleted for good: {messages}, what the twin wrote,"
+        " and the dataset if it holds them."
+    )
+
+
 @contextmanager
-def _saying_what_remains(title: str, dialog_id: int) -> "Iterator[None]":
+def _saying_what_remains(title: str, again: str) -> "Iterator[None]":
     """What a disk does here must not end in "nothing is lost". The id works as well when the name has gone already."""
     from bot import disk
 
@@ -53,7 +63,6 @@ def _saying_what_remains(title: str, dialog_id: int) -> "Iterator[None]":
         told = disk.explain(error)
         if told is None:
             raise
-        again = f"doppelgram forget {dialog_id}"
         raise UserError(
             f"{told.message} {show.plain(title)} is not wholly forgotten yet.",
             f"Its words may still lie here. Mend that, then run: {again}",
