@@ -30,16 +30,16 @@ async def pull(desk: Desk, client: Client, arguments: Mapping[str, Any], shown: 
     shown.at(0.0, "asking for the list of chats")
     await account.look()
     chosen, others = await _chosen(desk, account, names)
-    if arguments["dry_run"]:
-        rows = [{"id": dialog.id, "title": dialog.title} for dialog in (*chosen, *others)]
-        skipped = account.report.skipped_without_consent
-        return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
     if not chosen and not others and (not names or not Ledger(desk.archive).active()):
         raise UserError(
             "No chat has a consent on record, so nothing is pulled.",
             "Your own words alone: doppelgram consent grant --all --scope own",
             ExitCode.CONSENT,
         )
+    if arguments["dry_run"]:
+        rows = [{"id": dialog.id, "title": dialog.title} for dialog in (*chosen, *others)]
+        skipped = account.report.skipped_without_consent
+        return {"dry_run": True, "chats": len(rows), "skipped_without_consent": skipped, "would_pull": rows}
     watcher.chats = len(chosen) + len(others)
     async with account.takeout() if arguments["takeout"] else nullcontext():
         await account.bring(chosen, others)

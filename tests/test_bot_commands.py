@@ -64,12 +64,14 @@ async def test_nothing_is_pulled_or_built_without_consent(terminal: Terminal, sa
     assert "no folder called Work" in folder
     assert "You have none there" in folder
     sandbox.town.boxes[sandbox.town.owner_id].folders[2] = Folder(2, "Work", include=(ALMA, BRUNO))
-    assert "No chat has a consent on record" in (await terminal("pull", "folder:Work")).failed(7).err
+    for more in ((), ("--dry-run",)):
+        assert "No chat has a consent on record" in (await terminal("pull", "folder:Work", *more)).failed(7).err
     (await terminal("consent", "grant", "Carla", "--scope", "own")).ok()
-    nothing = (await terminal("pull", "folder:Work")).ok().err
-    assert "Skipped without a consent: 2 chats." in nothing
-    assert "Next: doppelgram consent grant" in nothing
-    assert "doppelgram build" not in nothing
+    for more in ((), ("--dry-run",)):
+        nothing = (await terminal("pull", "folder:Work", *more)).ok().err
+        assert "Skipped without a consent: 2 chats." in nothing
+        assert "Next: doppelgram consent grant" in nothing
+        assert "doppelgram build" not in nothing
     assert sandbox.journal.calls["GetHistoryRequest"] == 0
 
 

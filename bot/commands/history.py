@@ -47,9 +47,11 @@ def pull(
             pulling.demand_consent(desk, known)  # before any connection: this needs no network to be said
         wanted = {"chats": chats or [], "since": start, "dry_run": dry_run, "takeout": takeout}
         report = online.done(desk, "pull", wanted)
+    idle = not report["chats"] and report["skipped_without_consent"]
     if as_json:
         show.data(report)
-    elif dry_run:
+        return
+    if dry_run:
         show.table(("id", "title"), [(each["id"], each["title"]) for each in report["would_pull"]])
         show.say(f"Would pull {show.count(report['chats'], 'chat')}.{show.skipped(report['skipped_without_consent'])}")
     else:
@@ -63,7 +65,7 @@ def pull(
         if unchecked := report["older_edits_not_checked"]:
             chats_named = ", ".join(show.plain(title) for title in unchecked)
             show.say(f"Too much changed since the last pull; older edits not checked in: {chats_named}.")
-        idle = not report["chats"] and report["skipped_without_consent"]
+    if idle or not dry_run:
         show.say(f"Next: doppelgram {'consent grant CHAT --scope own' if idle else 'build'}")
 
 
