@@ -81,15 +81,19 @@ def grant_member(desk: Desk, chosen: Sequence[Dialog], scope: Scope, name: str |
 
 
 def revoke(desk: Desk, dialog: Dialog, member: str | None = None) -> Revoked:
-    """Take a consent back, of a whole chat or of one member of a group. Raises UserError for a member nobody knows.
+    """Take a consent back, of a whole chat or of one member of a group. Raises UserError for a member nobody knows; of
+    one who never agreed there nothing changes.
 
     First nothing more is said there, then what was learned is marked, then the record ends: killed in between and
     granted anew, what was learned before stays marked.
     """
     ledger, parts = Ledger(desk.archive), chats.whole(desk.archive, dialog)
+    ids = {part.id for part in parts}
+    who = chats.person(desk.archive, member) if member else None
+    if who and not any(each.member_id == who.id and each.dialog_id in ids for each in ledger.history()):
+        return Revoked(False, 0, [], who.name, _agreeing(desk, parts))
     cancelled = sum(silence(desk.live, part.id, desk.now) for part in parts)
-    if member:
-        who = chats.person(desk.archive, member)
+    if who:
         had = bool([part for part in parts if ledger.revoke_member(part.id, who.id, desk.now)])
         stale = erase.narrow(desk, [part.id for part in parts])["stale_adapters"]
         return Revoked(had, cancelled, stale, who.name, _agreeing(desk, parts))

@@ -9,6 +9,7 @@ import pytest
 from bot.commands import consent, history, privacy
 from bot.desk import Desk
 from bot.home import Home
+from bot.policy import Mode, Policy
 from bot.settings import Settings
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
@@ -127,3 +128,18 @@ def test_without_a_terminal_forget_names_its_flag_and_forgets_nothing(desk: Desk
     assert Ledger(desk.archive).of(CARLA)
     privacy.forget("Carla", yes=True)
     assert Ledger(desk.archive).of(CARLA) is None
+
+
+def test_revoking_for_one_who_is_unknown_or_never_agreed_there_leaves_the_group_as_it_was(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consent.grant("chat", ["Sunday hike"], member="Carla")
+    policy = Policy(desk.live, desk.settings.live)
+    policy.set_mode(Dialog(HIKE, Kind.GROUP, "Sunday hike"), Mode.ASK, desk.now)
+    error = refusal(lambda: consent.revoke("Sunday hike", member="Nobody"), ExitCode.ERROR)
+    assert "Nobody called Nobody is known" in error.message
+    consent.revoke("Sunday hike", member="Dora Lund")
+    assert "Dora Lund had no consent on record in Sunday hike." in capsys.readouterr().err
+    assert policy.mode(HIKE, desk.now) is Mode.ASK
+    consent.revoke("Sunday hike", member="Carla")
+    assert policy.mode(HIKE, desk.now) is Mode.OFF
