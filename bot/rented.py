@@ -35,7 +35,7 @@ def main() -> None:
     if sys.argv[1:] == ["--look"]:
         show.data(look())
         return
-    from bot.commands import learning
+    from bot import learning
     from bot.desk import Desk
 
     try:

@@ -11,9 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bot import ask, show
-from bot.commands.learning import Wish, ended
+from bot import ask, consented, show
 from bot.desk import Desk
+from bot.learning import Wish
 from data import samples
 from data.errors import ExitCode, UserError
 from data.samples import DatasetCard, write_private
@@ -209,7 +209,7 @@ def _bring_unfinished(desk: Desk, rented: Rented, card: DatasetCard) -> bool:
         if not position.is_whole(place, card.hash):
             return False
         place.rename(target := _free(desk, rented))
-    if ended(desk, card.scopes):  # what ends from now on removes it itself
+    if consented.ended(desk, card.scopes):  # what ends from now on removes it itself
         shutil.rmtree(target)
         return False
     return True

@@ -101,6 +101,18 @@ def test_imports_go_one_way() -> None:
     assert wrong == []
 
 
+def test_the_verbs_are_imported_by_the_command_line_alone() -> None:
+    """What two verbs, or a verb and the page, have in common lies below them."""
+    wrong = [
+        f"{name} imports {imported}"
+        for name, path in MODULES.items()
+        if name != "bot.cli" and not name.startswith("bot.commands")
+        for imported, _ in imports(path)
+        if f"{imported}.".startswith("bot.commands.")
+    ]
+    assert wrong == []
+
+
 def test_the_sandbox_is_imported_by_the_demo_alone_and_only_when_it_runs() -> None:
     wrong = [
         f"{name} imports {imported}"

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from bot import consenting, renting
-from bot.commands.learning import Wish
 from bot.desk import Desk
 from bot.home import Home
+from bot.learning import Wish
 from bot.renting import Limits
 from bot.settings import CompanionSettings, ModelSettings, Settings, TelegramSettings, TrainSettings
 from data import samples

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from bot import show
-from bot.commands.learning import SCORED, demand_consent
 from bot.commands.options import Json
+from bot.learning import SCORED
 from data.errors import UserError
 
 
@@ -36,11 +36,12 @@ def evaluate(
         return
     if html or compare:
         raise typer.BadParameter("--html and --compare need --quick or --full")
+    from bot import consented
     from bot.chosen import chosen
     from bot.desk import Desk
 
     with Desk.open() as desk:
-        demand_consent(desk)
+        consented.demand_dataset(desk)
         adapter = chosen(desk)
         if adapter is None:
             raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
@@ -67,13 +68,13 @@ def evaluate(
 
 def appraise(full: bool, html: Path | None, compare: tuple[str, str] | None, as_json: bool) -> None:
     """All measures of the adapter that speaks, or of two by name."""
-    from bot import evaluating, progress, speaker
+    from bot import consented, evaluating, progress, speaker
     from bot.chosen import chosen
     from bot.desk import Desk
     from training import adapter as adapters
 
     with Desk.open() as desk:
-        demand_consent(desk)
+        consented.demand_dataset(desk)
         some = [adapters.read(desk.home.adapters / name) for name in compare] if compare else [chosen(desk)]
         scored = []
         for adapter in some:

@@ -31,13 +31,13 @@ def try_out(
     as_json: Json = False,
 ) -> None:
     """What would the twin answer here? Nothing is sent, nothing is stored."""
-    from bot import ask
+    from bot import ask, consented
     from bot.chats import find
     from bot.desk import Desk
 
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
-        demand_chat_consent(desk, dialog)
+        consented.demand_chat(desk, dialog)
         from bot import agreement, speaker
 
         agreement.ask_once(desk, yes)
@@ -60,22 +60,6 @@ def try_out(
                 _show(proposals, took)
     if as_json:
         show.data({"suggestions": rows, "seconds": round(seconds, 3)})
-
-
-def demand_chat_consent(desk: "Desk", dialog: "Dialog") -> None:
-    """Raise UserError (exit 7) unless both sides' words may be read here."""
-    from data.consent import Ledger
-    from data.transcript import Scope
-
-    if not dialog.with_a_person:
-        raise UserError(f"{dialog.title} is {dialog.kind.noun}, and the twin writes to people only.", "Name a person.")
-    consent = Ledger(desk.archive).of(dialog.id)
-    if consent is None or consent.scope is not Scope.CHAT:
-        raise UserError(
-            f"{dialog.title} has not agreed, so the twin may not read what they write.",
-            f"Ask the person, then run: doppelgram consent grant {dialog.id} --scope chat",
-            ExitCode.CONSENT,
-        )
 
 
 def _proposals(desk: "Desk", responder: "Responder", dialog: "Dialog", text: str) -> "Sequence[Proposal]":

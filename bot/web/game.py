@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.commands.learning import demand_consent
+from bot import consented
 from bot.respond import Responder
 from bot.web import rounds
 from bot.web.model import Stop
@@ -34,7 +34,7 @@ async def page(request: Request) -> Response:
         problem = "There is no adapter yet, so there is nobody to compare with. Train one first."
     else:
         try:
-            demand_consent(office.desk)
+            consented.demand_dataset(office.desk)
         except UserError as error:
             problem = f"{error.message} {error.hint}"
     made = rounds.score(office.desk.live, player, adapter or "")
@@ -105,7 +105,7 @@ def _adapter(office: Office) -> str | None:
 async def _prepare(office: Office) -> Round:
     """Have the twin answer a held-out context, with another seed each time."""
     desk, table, adapter = office.desk, office.table, _adapter(office)
-    demand_consent(desk)
+    consented.demand_dataset(desk)
     if adapter is None:
         raise UserError("There is no adapter to compare with.", "Run: doppelgram train")
     held_out = samples.read(desk.home.dataset, "test")

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.commands.twin import demand_chat_consent
+from bot import consented
 from bot.respond import Proposal, Responder
 from bot.web.model import Stop
 from bot.web.office import Office, form, of
@@ -85,7 +85,7 @@ def _dialog(request: Request) -> Dialog:
     if dialog is None:
         raise HTTPException(404)
     try:
-        demand_chat_consent(of(request).desk, dialog)
+        consented.demand_chat(of(request).desk, dialog)
     except UserError:
         of(request).talks.pop(dialog.id, None)
         raise
@@ -108,7 +108,7 @@ async def _answered(office: Office, dialog: Dialog, talk: Talk) -> Response:
 
     said = len(talk.said)
     proposals = await office.model.ask(office.desk, propose)
-    demand_chat_consent(office.desk, dialog)
+    consented.demand_chat(office.desk, dialog)
     if len(talk.said) == said:  # else another window went on meanwhile
         talk.proposals, talk.seconds = _distinct(proposals), time.perf_counter() - began
     return office.show("talk.html", dialog=dialog, **_talk_of(office, dialog))
