@@ -1,17 +1,14 @@
 """`train --on`: the training at somebody else's machine, from the question to the proof that nothing is left there."""
 
 import json
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bot import ask, consented, show
+from bot import ask, consented, homecoming, show
 from bot.desk import Desk
 from bot.learning import Wish
 from data import samples
@@ -28,6 +25,8 @@ WITHIN = 0.8
 
 ENDLESS = 1e6
 """Passes: the minutes end it."""
+DESTROY = " Now destroy that machine at its provider."
+"""What is left to do when nothing of ours is left there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,18 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
     """Train there and bring the adapter home. Called again after Ctrl-C or a lost connection, it goes on with the
     training that runs there. Raises UserError."""
     note = desk.home.path / "rented.json"
-    rented = Rented.read(note)
-    if rented and _is_over(rented):
-        show.say(f"The training on {rented.host} is over and has deleted itself there; this is a new one.")
-        rented = None
-    if rented and rented.host != host:
-        raise UserError(f"A training runs on {rented.host}.", f"Run: doppelgram train --on {rented.host}")
+    rented = _there(desk, host, note)
+    consented.demand_dataset(desk)
     card = samples.read_card(desk.home.dataset)
     if rented is None:
         rented = _begin(desk, Rented.new(host), card, _settings(desk, wish, limits), limits, yes, note)
+    before = rented.dataset != card.hash
+    if before:
+        show.say(
+            f"{host} learns from the dataset that went there; the one here was built since. That training comes home"
+            " first.",
+            "yellow",
+        )
 
     def lost(pause: int) -> None:
         if _is_over(rented):
@@ -83,34 +85,56 @@ def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[
     if "error" in report or not _is_whole(report):
         why = f"{host}: {show.plain(str(report.get('error', 'Its report is damaged.')))}"
         try:
-            kept = _bring_unfinished(desk, rented, card)
+            kept = homecoming.unfinished(desk, rented, card)
             _end(rented, note)
         except UserError:
             show.say(why, "yellow")  # and what was learned could not even be looked at, or not be deleted there
             raise
         raise UserError(why, _hint(show.plain(str(report.get("hint", ""))), kept))
-    report["adapter"] = _bring(desk, rented, card)
     try:
+        report["adapter"] = homecoming.adapter(desk, rented)
+    except homecoming.Foreign:
         _end(rented, note)
+        raise
+    try:
+        _end(rented, note, then="" if before else DESTROY)
     except UserError:
         note.unlink()  # or the next try would bring another copy
         show.say(f"The adapter {report['adapter']} is at home all the same.", "yellow")
         raise
+    if before:
+        show.say(
+            "It learned from the dataset as it was. The same command trains on the one here; else destroy that machine."
+        )
     return report
+
+
+def _there(desk: Desk, host: str, note: Path) -> Rented | None:
+    """The training that this home has there and that can be come back to. One that learns what may no longer be used
+    is stopped and deleted there. Raises UserError."""
+    rented = Rented.read(note)
+    if rented and _is_over(rented):
+        show.say(f"The training on {rented.host} is over and has deleted itself there; this is a new one.")
+        return None
+    if rented and rented.host != host:
+        raise UserError(f"A training runs on {rented.host}.", f"Run: doppelgram train --on {rented.host}")
+    if rented and consented.ended(desk, rented.scopes):
+        show.say(f"A consent has ended since: the training on {host} is stopped and deleted there.", "yellow")
+        _end(rented, note, then="")
+        return None
+    return rented
 
 
 def _is_over(rented: Rented) -> bool:
     return time.time() > rented.until
 
 
-def _hint(told: str, kept: bool) -> str:
-    """A training says that it goes on from its checkpoint, which on a rented machine is deleted: whether it does is
-    known here."""
+def _hint(told: str, kept: str) -> str:
+    """A training says that it goes on from its checkpoint, which on a rented machine is deleted: what of it was `kept`
+    is known here."""
     for promise in ("there", "its last checkpoint"):
         told = told.replace(f": it goes on from {promise}", "")
-    if kept:
-        return f"{told} What was learned there is at home now; the same command goes on from it.".lstrip()
-    return f"{told} Nothing that was learned there could be kept; the same command begins anew.".lstrip()
+    return f"{told} {kept}".lstrip()
 
 
 def _is_whole(report: dict[str, Any]) -> bool:
@@ -132,7 +156,13 @@ def _begin(
     unfinished = adapters.unfinished(desk.home.adapters)
     if unfinished and not position.is_whole(unfinished, card.hash):
         unfinished = None
-    rented = replace(rented, until=time.time() + seconds + GRACE, unfinished=unfinished.name if unfinished else "")
+    rented = replace(
+        rented,
+        until=time.time() + seconds + GRACE,
+        unfinished=unfinished.name if unfinished else "",
+        dataset=card.hash,
+        scopes=card.scopes,
+    )
     write_private(note, rented.as_json())  # before anything is there, so that nothing is forgotten there
     size = rented.send(desk.home.dataset, settings, unfinished)
     rented.start(seconds)
@@ -185,61 +215,9 @@ def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
     )
 
 
-def _bring(desk: Desk, rented: Rented, card: DatasetCard) -> str:
-    """Put the adapter among the others. Returns its name."""
-    with _arriving(desk) as place:
-        rented.fetch(place)
-        made = adapters.read(place)
-        if (made.card.dataset, made.card.chats, dict(made.card.scopes)) != (card.hash, card.chats, card.scopes):
-            raise UserError(
-                f"{rented.host} gave back an adapter of another dataset.",
-                "Do not use that machine again, unless you built the dataset anew meanwhile.",
-            )
-        target = _free(desk, rented)
-        adapters.update(made, name=target.name)
-        place.rename(target)
-    return target.name
-
-
-def _bring_unfinished(desk: Desk, rented: Rented, card: DatasetCard) -> bool:
-    """Put what a training has come to before it failed where `train` looks for it. Whether there was any that may be
-    gone on with."""
-    with _arriving(desk) as place:
-        rented.fetch_unfinished(place)
-        if not position.is_whole(place, card.hash):
-            return False
-        place.rename(target := _free(desk, rented))
-    if consented.ended(desk, card.scopes):  # what ends from now on removes it itself
-        shutil.rmtree(target)
-        return False
-    return True
-
-
-@contextmanager
-def _arriving(desk: Desk) -> Iterator[Path]:
-    """A folder beside the adapters, which is gone at the end unless it has got another name."""
-    home = desk.home.adapters
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(prefix=".rented-", dir=home))
-    try:
-        yield place
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _free(desk: Desk, rented: Rented) -> Path:
-    """Where to put what comes from there: in place of the unfinished training that it went on with, or under a name
-    that is free."""
-    before = desk.home.adapters / rented.unfinished
-    if not rented.unfinished or (before / adapters.CARD).exists():
-        return adapters.fresh(desk.home.adapters)
-    shutil.rmtree(before, ignore_errors=True)
-    return before
-
-
-def _end(rented: Rented, note: Path) -> None:
+def _end(rented: Rented, note: Path, then: str = DESTROY) -> None:
     """Leave nothing there, and say so only when the machine shows it."""
     rented.wipe()
     with suppress(FileNotFoundError):
         note.unlink()
-    show.say(f"{rented.host} shows that nothing of this training is left. Now destroy that machine at its provider.")
+    show.say(f"{rented.host} shows that nothing of this training is left.{then}")

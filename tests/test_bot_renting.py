@@ -1,23 +1,19 @@
 """`train --on`: a whole training on another machine, over a real ssh server, with the connection cut in its middle."""
 
 import asyncio
-import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.desk import Desk
 from bot.home import Home
-from bot.renting import Limits, _bring_unfinished, _hint
-from bot.settings import Settings
+from bot.renting import Limits
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -246,39 +242,6 @@ def test_a_copy_that_the_machine_does_not_call_whole_is_none(
     machine.puts("tar", '/usr/bin/env -i /bin/tar "$@"; exit 2')
     with pytest.raises(UserError, match="ssh rented failed"):
         finished[0].fetch_unfinished(tmp_path)
-
-
-def test_what_failed_elsewhere_comes_home_to_be_gone_on_with_unless_a_consent_has_ended_meanwhile(
-    finished: tuple[Rented, Path], shell: Terminal
-) -> None:
-    rented, made = finished
-    here = made / "checkpoint-000000003"
-    here.mkdir()
-    for name in (position.WEIGHTS, position.OPTIMIZER):
-        (here / name).write_bytes(b"")
-    home = Home.at(shell.home)
-    card = samples.read_card(home.dataset)
-    with Desk.at(Settings(home=shell.home), home) as desk:
-        assert not _bring_unfinished(desk, rented, card), "nothing that could be gone on with"
-        assert not list(home.adapters.iterdir())
-        (here / position.POSITION).write_text(json.dumps({"key": f"{card.hash}-k", "step": 3}))
-        assert _bring_unfinished(desk, rented, card)
-        before = adapter.unfinished(home.adapters)
-        again = replace(rented, unfinished=before.name if before else "")
-        assert _bring_unfinished(desk, again, card)
-        assert list(home.adapters.iterdir()) == [before], "in place of the one that it went on with"
-        Ledger(desk.archive).revoke(1, datetime.now(UTC))
-        assert not _bring_unfinished(desk, again, card)
-    assert not list(home.adapters.iterdir())
-
-
-def test_a_training_that_failed_elsewhere_promises_to_go_on_only_where_it_came_home() -> None:
-    told = "Run it again with less: it goes on from there. Or choose a smaller model."
-    without = "Run it again with less. Or choose a smaller model. "
-    assert _hint(told, False) == without + (
-        "Nothing that was learned there could be kept; the same command begins anew."
-    )
-    assert _hint(told, True) == without + ("What was learned there is at home now; the same command goes on from it.")
 
 
 def test_the_limits_end_with_the_hours_or_with_the_money_whichever_is_first() -> None:

@@ -2,46 +2,36 @@
 shows that nothing is left is said to hold nothing. Over a real ssh server; what is wrong with a machine is a program
 there."""
 
-import json
 import os
 import sys
 import time
 import tomllib
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot import consenting, renting
 from bot.desk import Desk
-from bot.home import Home
 from bot.learning import Wish
 from bot.renting import Limits
-from bot.settings import CompanionSettings, ModelSettings, Settings, TelegramSettings, TrainSettings
 from data import samples
-from data.consent import Ledger
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
-from data.samples import DatasetCard, write_private
-from data.transcript import Scope
+from data.samples import write_private
 from tests import sshd
-from tests import training_models as models
 from tests.sshd import Machine
+from tests.tenant import CHECKPOINT, SECRETS, a_training, an_adapter, failed_there, files, left, tenant
 from tests.terminal import PATIENCE, Terminal, everything_in
-from training import adapter, position
-from training.adapter import Adapter, Card
-from training.remote import FOLDER, Rented
+from training import position
+from training.remote import Rented
 
 pytestmark = [
     pytest.mark.system,
     pytest.mark.skipif(not sshd.SSHD.exists(), reason="there is no OpenSSH server here"),
 ]
-SECRETS = ("0123456789abcdef0123456789abcdef", "12345678:AAFthisisnotoneofabot", "31337133", "key-of-a-model-server")
 SENT = ("card.json", "controls.jsonl", "test.jsonl", "train.jsonl", "unseen.jsonl", "validation.jsonl")
-CHECKPOINT = "checkpoint-000000003"
 
 
 @pytest.fixture
@@ -53,59 +43,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A home as one who is logged in has it, with a dataset."""
-    home = Home.at(tmp_path / "home")
-    models.dataset(home.dataset, models.windows(2))
-    with closing(home.open_archive()) as archive:
-        for dialog_id in range(2):
-            Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
-    api_hash, token, api_id, server_key = SECRETS
-    settings = Settings(
-        home=home.path,
-        api_id=int(api_id),
-        api_hash=api_hash,
-        telegram=TelegramSettings(server="127.0.0.1:1"),
-        model=ModelSettings(base="smollm2", threads=1, max_tokens=8, server_key=server_key),
-        train=TrainSettings(minutes=1, learning_rate=0.001, micro_batch_tokens=64),
-        companion=CompanionSettings(token=token),
-    )
-    with Desk.at(settings, home) as desk:
+    with tenant(tmp_path / "home") as desk:
         yield desk
-
-
-def left(machine: Machine) -> list[Path]:
-    return [path for path in machine.home.iterdir() if path.name.startswith(FOLDER)]
-
-
-def files(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-
-
-def a_training(home: Home) -> Path:
-    """One at home that was interrupted, with more beside it than one needs to go on."""
-    folder = adapter.fresh(home.adapters)
-    (folder / CHECKPOINT).mkdir(parents=True)
-    for name in (position.WEIGHTS, position.OPTIMIZER, "more.json"):
-        (folder / CHECKPOINT / name).write_bytes(b"")
-    key = f"{samples.read_card(home.dataset).hash}-k"
-    (folder / CHECKPOINT / position.POSITION).write_text(json.dumps({"key": key, "step": 3}))
-    (folder / adapter.WEIGHTS).write_bytes(b"")
-    return folder
-
-
-def an_adapter(folder: Path, card: DatasetCard) -> Adapter:
-    """One that was made from this dataset, as far as its card tells."""
-    folder.mkdir(parents=True)
-    for name in (adapter.WEIGHTS, adapter.CONFIG):
-        (folder / name).write_bytes(name.encode())
-    about = Card(
-        *("a-finished-one", models.NOON.isoformat(), "smollm2", "r", "t", "k", "none", card.hash, card.chats),
-        window=card.window,
-        zone=card.zone,
-        scopes=card.scopes,
-    )
-    write_private(folder / adapter.CARD, json.dumps(asdict(about)))
-    return adapter.read(folder)
 
 
 def test_the_dataset_the_training_and_nine_settings_go_there_and_nothing_else_of_the_home(
@@ -213,15 +152,8 @@ def test_a_training_of_another_dataset_stays_and_one_goes_away_where_a_consent_i
 
 
 @pytest.fixture
-def failed(machine: Machine, tmp_path: Path, desk: Desk) -> Rented:
-    """A training that has failed there, which home knows of."""
-    rented = replace(Rented.new("rented"), until=time.time() + 1000)
-    there = machine.home / rented.folder
-    models.dataset(there / "home" / "dataset", models.windows(2))
-    for name, said in (("log", "It begins.\n"), ("ended", "1"), ("report", '{"error": "It broke.", "hint": ""}')):
-        write_private(there / name, said)
-    write_private(desk.home.path / "rented.json", rented.as_json())
-    return rented
+def failed(machine: Machine, desk: Desk) -> Rented:
+    return failed_there(machine, desk)
 
 
 async def test_a_machine_that_deletes_nothing_is_said_to_hold_it_until_it_shows_that_it_does_not(
@@ -244,20 +176,6 @@ async def test_a_machine_that_deletes_nothing_is_said_to_hold_it_until_it_shows_
     assert not note.exists()
 
 
-def test_an_adapter_that_came_home_is_told_of_and_not_fetched_again_where_nothing_was_deleted(
-    desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report = {"steps": 3, "seconds": 1.5, "loss_base": 4.0, "loss_adapter": 3.0}
-    write_private(machine.home / failed.folder / "report", json.dumps(report))
-    an_adapter(machine.home / failed.folder / "home" / "adapters" / "1", samples.read_card(desk.home.dataset))
-    machine.puts("rm", "exit 0")
-    with pytest.raises(UserError, match="rented still holds"):
-        renting.train(desk, "rented", Wish(), Limits(1.0), yes=False)
-    (made,) = adapter.every(desk.home.adapters)
-    assert f"The adapter {made.card.name} is at home all the same." in capsys.readouterr().err
-    assert not (desk.home.path / "rented.json").exists()
-
-
 @pytest.mark.parametrize("which", ["rm that fails", "home that is not there"])
 def test_where_nothing_could_be_deleted_nothing_is_said_to_be_gone(
     desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str], which: str
@@ -271,22 +189,3 @@ def test_where_nothing_could_be_deleted_nothing_is_said_to_be_gone(
     assert "Destroy that machine" in refused.value.hint
     assert capsys.readouterr().err == ""
     assert (desk.home.path / "rented.json").exists()
-
-
-def test_an_adapter_of_another_dataset_is_refused_and_none_of_it_lies_among_the_adapters(
-    desk: Desk, machine: Machine, failed: Rented
-) -> None:
-    card, adapters = samples.read_card(desk.home.dataset), desk.home.adapters
-    interrupted = a_training(desk.home)
-    rented = replace(failed, unfinished=interrupted.name)
-    there = machine.home / rented.folder / "home" / "adapters" / "1"
-    made = an_adapter(there, card)
-    for other in ({"dataset": "fedcba9876543210"}, {"chats": (0,)}, {"chats": (0, 1, 2)}, {"scopes": {"0": "mine"}}):
-        write_private(there / adapter.CARD, json.dumps(asdict(replace(made.card, **other))))
-        with pytest.raises(UserError, match="rented gave back an adapter of another dataset"):
-            renting._bring(desk, rented, card)
-        assert list(adapters.iterdir()) == [interrupted], other
-        assert position.is_whole(interrupted, card.hash)
-    write_private(there / adapter.CARD, json.dumps(asdict(made.card)))
-    assert renting._bring(desk, rented, card) == interrupted.name, "the very dataset's takes its place"
-    assert files(adapters) == {f"{interrupted.name}/{name}" for name in (adapter.CARD, adapter.CONFIG, adapter.WEIGHTS)}

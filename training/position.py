@@ -65,6 +65,14 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("checkpoint-*"))
 
 
+def newest(folder: Path) -> Position | None:
+    """How far the training has come that lies here; None where that cannot be read."""
+    try:
+        return position_of(checkpoints(folder)[-1])
+    except (IndexError, OSError, ValueError):
+        return None
+
+
 def has(folder: Path, key: str) -> bool:
     """Whether there is a checkpoint with this key."""
     return any(position_of(place).key == key for place in checkpoints(folder))

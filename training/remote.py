@@ -13,7 +13,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -79,6 +79,10 @@ class Rented:
     """Seconds since 1970: by then it has deleted itself there."""
     unfinished: str = ""
     """The name of the unfinished training, of those at home, that it goes on with."""
+    dataset: str = ""
+    """The hash of the dataset that went there."""
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    """The chats in it, by id, and how much of each may be used."""
 
     @classmethod
     def new(cls, host: str) -> "Rented":
@@ -94,7 +98,8 @@ class Rented:
         """The one that a file tells of; None without a file."""
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
-            return cls(values["host"], values["folder"], float(values["until"]), str(values.get("unfinished", "")))
+            rented = cls(values["host"], values["folder"], float(values["until"]), str(values.get("unfinished", "")))
+            return replace(rented, dataset=values.get("dataset", ""), scopes=values.get("scopes", {}))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

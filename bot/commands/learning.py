@@ -44,13 +44,13 @@ def train(
     with ranks.group(), Desk.open() as desk, ExitStack() as held:
         if ranks.first():
             held.enter_context(desk.home.holding_training("train"))
-        consented.demand_dataset(desk)  # said before a model is loaded
         wish = Wish(base, method, minutes, epochs, tokens)
         if on:
             from bot import renting
 
             report = renting.train(desk, on, wish, renting.Limits(hours, price_per_hour, money), yes)
         else:
+            consented.demand_dataset(desk)  # said before a model is loaded
             report = learn(desk, wish)
         if not ranks.first():
             return
