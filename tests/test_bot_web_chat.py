@@ -136,6 +136,9 @@ def test_in_a_group_each_member_agrees_and_revokes_alone(house: PaperHouse, clie
     made = consent(house, -5)
     assert made
     assert made.members == {72}
+    with closing(Archive(house.home.archive)) as archive:
+        archive.save_people([Person(73, Kind.PRIVATE, "Cy")])
+    assert "Cy had no consent on record here." in client.post("/chats/-5/revoke", ("member", "73")).text
 
 
 def test_limits_of_a_chat_hold_there_and_nowhere_else(house: PaperHouse, client: Client) -> None:

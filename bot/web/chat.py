@@ -85,7 +85,9 @@ async def revoke(request: Request) -> Response:
 
         done = consenting.revoke(desk, dialog, member)
         stale = f" Stale now: {', '.join(done.stale)}." if done.stale else ""
-        if done.member and done.had:
+        if done.member and not done.had:
+            return f"{done.member} had no consent on record here."
+        if done.member:
             return f"Revoked for {done.member}, and the group is off.{stale} {done.standing}"
         return f"Revoked, and off.{stale} To remove its messages too: doppelgram forget {dialog.id}"
 
