@@ -15,7 +15,8 @@ from data.samples import write_private
 from training.adapter import WEIGHTS, Adapter
 
 if TYPE_CHECKING:
-    from training.evaluation import Material, Size
+    from training.evaluation import Size
+    from training.material import Material
     from training.model import LanguageModel
 
 HELD_OUT = ("test", "unseen")
@@ -25,12 +26,13 @@ PIECES = "pieces"
 
 
 def material(desk: Desk, adapter: Adapter) -> "Material":
-    """What the dataset gives to measure with."""
-    from training.evaluation import Material
+    """What the dataset gives to measure with: the same conversations for every adapter, cut as the dataset was."""
+    from training.material import Material
     from training.measures.exchange import exchanges
     from training.measures.likelihood import Window
 
-    silence = adapter.card.pauses.silence
+    card = samples.read_card(desk.home.dataset)
+    silence = card.pauses.silence
     test = [each for part in HELD_OUT for each in samples.read(desk.home.dataset, part)]
     held_out = exchanges(test, silence)
     talk = {(each.dialog, each.at): each.conversation for each in held_out}
@@ -38,13 +40,13 @@ def material(desk: Desk, adapter: Adapter) -> "Material":
     for each in test:
         if replies := exchanges([each], silence):
             windows.append(Window(each, talk[replies[0].dialog, replies[0].at]))
-    card = samples.read_card(desk.home.dataset)
     return Material(
         windows,
         held_out,
         exchanges(samples.read(desk.home.dataset, "train"), silence),
         exchanges(samples.read(desk.home.dataset, "controls"), silence),
         adapter.card.window,
+        silence,
         card.dropped,
     )
 
@@ -58,7 +60,7 @@ def evaluate(
 
     seed, top_p = desk.settings.train.seed, desk.settings.model.top_p
     some = material(desk, adapter)
-    folder = desk.home.reports / adapter.card.name
+    folder, warned = desk.home.reports / adapter.card.name, caution(desk, adapter)
     key = pieces.key_of(
         samples.read_card(desk.home.dataset).hash,
         size,
@@ -85,7 +87,13 @@ def evaluate(
     scored = scores.scores(some, found)
     made = datetime.now(desk.zone).strftime("%Y-%m-%d %H:%M")
     page = report.html(
-        scored, found, name=adapter.card.name, base=adapter.card.base, made=made, losses=_losses(desk, adapter)
+        scored,
+        found,
+        name=adapter.card.name,
+        base=adapter.card.base,
+        made=made,
+        losses=_losses(desk, adapter),
+        caution=warned,
     )
     report.write(folder / report.FILE, page)
     write_private(folder / report.DATA, json.dumps(scored, ensure_ascii=False) + "\n")
@@ -95,12 +103,26 @@ def evaluate(
         "adapter": adapter.card.name,
         "report": str(folder / report.FILE),
         "verdict": scores.verdict(scored),
+        "caution": warned or None,
     } | scored
 
 
+def caution(desk: Desk, adapter: Adapter) -> str:
+    """What must be said before any figure of an adapter that learned from another dataset; empty for one of this."""
+    if adapter.card.dataset == samples.read_card(desk.home.dataset).hash:
+        return ""
+    return (
+        f"The adapter {adapter.card.name} learned from another dataset than the one that is here now. What is held out"
+        " of this one may have been in that one, and then its figures are too good."
+    )
+
+
 def rows(scored: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The figures for a terminal: what, the twin's, and what it is held against."""
+    """The figures for a terminal: what, the twin's with its n, and what it is held against."""
     from training import report
+
+    def told(figure: dict[str, Any]) -> str:
+        return f"{report.value(figure)}, n={figure['n']}"
 
     found = []
     for id_, name in (("Q2", "told apart, characters"), ("Q3", "told apart, style")):
@@ -110,15 +132,18 @@ def rows(scored: dict[str, Any]) -> list[tuple[str, str, str]]:
             for other in ("drift", "base", "impostor")
             if one[other]["value"] is not None
         )
-        found.append((f"{id_} {name} (n={one['twin']['n']})", report.value(one["twin"]), beside))
+        found.append((f"{id_} {name}", told(one["twin"]), beside))
     for name, figure in scored["Q1"]["bits"].items():
         gain = scored["Q1"]["gain"].get(name)
         beside = "" if gain is None or gain["value"] is None else f"adapter {gain['value']:.1%} below"
-        found.append((f"Q1 bits/char, {name}", report.value(figure), beside))
+        found.append((f"Q1 bits/char, {name}", told(figure), beside))
     for each in scored["Q5"] or ():
         times = "" if each["times_drift"] is None else f"{each['times_drift']:.1f} x own drift"
         found.append((f"Q5 {each['feature']} ({each['measure']})", f"{each['value']:.3f}", times))
-    return found + [(each["name"], each["twin"], each["beside"]) for each in report.rest(scored)]
+    for each in report.rest(scored):
+        n = "" if each["n"] is None else f", n={each['n']}"
+        found.append((each["name"], f"{each['twin']}{n}", each["beside"]))
+    return [*found, ("seed", str(scored["seed"]), f"size {scored['size']}")]
 
 
 def side_by_side(both: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:

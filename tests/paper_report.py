@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tests.test_training_evaluation import SMALL, material
 from training import report, scores
 from training.evaluate import Scored
-from training.evaluation import Evaluation, Material, Replies
+from training.evaluation import Evaluation, Replies
+from training.material import Material
 from training.measures import likelihood, probes
 from training.measures.interval import spread
 from training.measures.likelihood import Window

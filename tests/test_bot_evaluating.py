@@ -2,18 +2,25 @@
 
 import json
 import stat
+import weakref
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 
-from bot import evaluating, progress
+from bot import evaluating, progress, speaker
+from bot.commands import evaluation
 from bot.desk import Desk
 from bot.home import Home
 from bot.settings import Settings
 from bot.web.report import newest
+from data.consent import Ledger
 from data.errors import UserError
 from data.samples import write_private
+from data.transcript import Scope
 from tests import training_models as models
 from tests.test_training_evaluation import SMALL, talk
 from training import train
@@ -55,9 +62,14 @@ def test_the_report_and_its_figures_lie_where_the_page_finds_them(
     for path in desk.home.reports.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     rows = evaluating.rows(found)
-    assert next(value for name, value, _ in rows if name.startswith("Q2")).count("[") == 1
-    both = evaluating.side_by_side([found, found])
-    assert [(one, other) for _, one, other in both] == [(value, value) for _, value, _ in rows]
+    assert next(value for name, value, _ in rows if name.startswith("Q2")).endswith(f"], n={found['n']['contexts']}")
+    assert ("seed", "1", "size small") in rows
+    less = json.loads(json.dumps(found))
+    less["Q2"]["one"]["twin"]["n"] = 3  # another adapter that had nothing to say a few times
+    both = evaluating.side_by_side([found, less])
+    assert [one for _, one, _ in both] == [value for _, value, _ in rows]
+    assert all(other for _, _, other in both)
+    assert found["caution"] is None
 
 
 def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be_looked_at(
@@ -73,6 +85,7 @@ def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be
         write_private(home.dataset / f"{part}.jsonl", "".join(each.to_json() + "\n" for each in few[:6]))
     write_private(home.dataset / "unseen.jsonl", "".join(each.to_json() + "\n" for each in few[6:]))
     made = adapter.read(desk.home.adapters / "me")
+    made = replace(made, card=replace(made.card, dataset="an earlier one"))
     with Desk.at(Settings(home=home.path), home) as poor, progress.bar("evaluate", hidden=True) as bar:
         found = evaluating.evaluate(poor, model, made, SMALL, bar)
     assert found["n"] == {"held_out_replies": 16, "contexts": 16, "conversations": 8, "chats": 2}
@@ -83,6 +96,58 @@ def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be
     assert "insufficient data: 8 conversations in 2 chats" in found["verdict"][0]
     page = Path(found["report"]).read_text(encoding="utf-8")
     assert "16 contexts, three answers" in page
+    assert "me learned from another dataset" in found["caution"]
+    assert found["caution"] in page
+
+
+def test_each_adapter_is_measured_on_the_same_conversations_whatever_it_was_cut_by(
+    household: tuple[Desk, LanguageModel],
+) -> None:
+    from training import adapter
+
+    desk, _ = household
+    made = adapter.read(desk.home.adapters / "me")
+    other = replace(made, card=replace(made.card, silence=60 * 86_400.0))
+    assert evaluating.material(desk, other) == evaluating.material(desk, made)
+
+
+def test_an_adapter_that_may_no_longer_speak_is_not_measured_beside_another(
+    household: tuple[Desk, LanguageModel],
+) -> None:
+    desk, _ = household
+    with pytest.raises(UserError, match="me is stale"):
+        evaluation.wanted(desk, ("me", "me"))
+    for chat in range(1, 6):
+        Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
+    assert [each.card.name for each in evaluation.wanted(desk, ("me", "me"))] == ["me", "me"]
+    with pytest.raises(UserError, match="other"):
+        evaluation.wanted(desk, ("me", "other"))
+
+
+def test_the_model_of_one_adapter_is_gone_before_that_of_the_next_is_loaded(
+    household: tuple[Desk, LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, _ = household
+    for chat in range(1, 6):
+        Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
+    loaded: list[weakref.ref[object]] = []
+
+    def load(*_: object) -> LanguageModel:
+        assert [each() for each in loaded if each()] == []
+        model = models.tiny()
+        loaded.append(weakref.ref(model.causal))
+        return model
+
+    monkeypatch.setenv("DOPPELGRAM_HOME", str(desk.home.path))
+    monkeypatch.setattr(speaker, "load_model", load)
+    monkeypatch.setattr(evaluating, "evaluate", lambda *_: {"caution": None})
+    evaluation.appraise(False, None, ("me", "me"), True)
+    assert len(loaded) == 2
+
+
+def test_one_file_for_two_adapters_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(typer.BadParameter, match="--html or --compare"):
+        evaluation.evaluate(quick=True, html=tmp_path / "x.html", compare=("a", "b"))
 
 
 def test_nothing_held_out_is_one_sentence(household: tuple[Desk, LanguageModel], tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
 from training import evaluation, report, scores, train
-from training.evaluation import Material, Size
+from training.evaluation import Size
+from training.material import Material
 from training.measures import likelihood, replies
 from training.measures.exchange import exchanges
 from training.measures.likelihood import Window
@@ -130,6 +131,15 @@ def test_that_nothing_is_held_out_is_said_before_anything_is_computed(tuned: Lan
     assert not (tmp_path / "p").exists()
 
 
+def test_the_earlier_half_holds_nothing_of_the_later_one_though_two_parts_count_from_one() -> None:
+    past, held_out = ([talk(d, day, 1) for d in (1, 2) for day in days] for days in (range(20), range(20, 26)))
+    some = Material([], exchanges(held_out), exchanges(past), [])
+    assert {each.conversation for each in some.past} & {each.conversation for each in some.held_out}
+    early, late = scores.halves_of(some)
+    assert len(early) + len(late) == len(some.past) + len(some.held_out)
+    assert max(each.at for each in early) < min(each.at for each in late)
+
+
 @pytest.mark.parametrize(("real", "found"), [(-2.0, 0.9), (-0.5, 0.6), (-9.0, 1.2), (-3.0, 1.2)])
 def test_the_temperature_is_where_the_curve_meets_the_owners(real: float, found: float) -> None:
     assert replies.matching({0.6: -1.0, 1.2: -3.0}, real) == pytest.approx(found)
@@ -158,6 +168,9 @@ def test_the_report_has_every_part_escapes_what_people_wrote_and_loads_nothing(
     assert len(scores.verdict(scored)) == 3
     for part in ("a bot&#39;s", "20 contexts, three answers", "How to read this", "How it learned"):
         assert part in page
+    assert f"<small>(n = {scored['Q6']['twin']['saved']['n']})</small>" in page
+    assert f">{scored['temperature']['twin']:.2f}</td>" in page
+    assert 'class="caution"' not in page
     assert page == report.html(
         scored, found, name="me", base="tiny", made="today", losses=[(n, 3 - n / 9) for n in range(9)]
     )

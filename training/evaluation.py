@@ -5,16 +5,17 @@ weights, so nothing is taken over from another adapter, dataset or size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from data.samples import Sample
 from training.evaluate import Scored, choose
 from training.generate import Generator
+from training.material import Material
 from training.measures import likelihood, probes, replies
 from training.measures.exchange import Exchange
-from training.measures.interval import Clusters, spread
+from training.measures.interval import spread
 from training.measures.likelihood import Window
 from training.model import LanguageModel
 from training.pieces import Pieces, key_of
@@ -49,24 +50,6 @@ class Size:
 
 QUICK = Size("quick", 40, 500, 500, 200, 100, 40, 8, 2, 300, 24)
 FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 40, 5, 1200, 48)
-
-
-@dataclass(frozen=True)
-class Material:
-    """What there is to measure with. `peers` are other people's replies by dialog, `past` the owner's earlier ones."""
-
-    windows: Sequence[Window]
-    held_out: Sequence[Exchange]
-    past: Sequence[Exchange]
-    peers: Sequence[Exchange]
-    window: int = 2400
-    """Characters of a chat that a live reply reads."""
-    dropped: Mapping[str, int] = field(default_factory=dict)
-
-    def why_none(self) -> str | None:
-        """Why it is too little for a figure; None where it is enough."""
-        some = self.held_out
-        return Clusters(tuple(each.conversation for each in some), tuple(each.dialog for each in some)).too_few()
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,12 @@ def html(
     base: str,
     made: str,
     losses: Sequence[tuple[int, float]] = (),
+    caution: str = "",
 ) -> str:
     """The whole page. Whatever people wrote is escaped by the template; the pictures hold figures and our words only.
 
-    `losses` are the steps of the training with their loss, where they are known.
+    `losses` are the steps of the training with their loss, where they are known; `caution` what one must know before
+    any figure.
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     answered, bits = found.replies, scored["Q1"]["bits"]
@@ -46,6 +48,7 @@ def html(
         name=name,
         base=base,
         made=made,
+        caution=caution,
         scored=scored,
         verdict=scores.verdict(dict(scored)),
         gauges=[_gauge(each) for each in scores.gauges(dict(scored))],
@@ -69,40 +72,36 @@ def value(part: Mapping[str, Any], percent: bool = False) -> str:
     return f"{_number(part['value'], percent)} [{_number(part['low'], percent)}, {_number(part['high'], percent)}]"
 
 
-def rest(scored: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The measures that are not drawn, each with what it is held against."""
+def rest(scored: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The measures that are not drawn, each with what it is held against, and `n` where that is not in the figure."""
     q4, f1, f4, rows = scored["Q4"], scored["F1"], scored["F4"], []
 
-    def row(name: str, twin: str, beside: str) -> None:
-        rows.append({"name": name, "twin": twin, "beside": beside})
+    def row(name: str, twin: str, beside: str, n: int | None = None) -> None:
+        rows.append({"name": name, "twin": twin, "beside": beside, "n": n})
 
-    row("told apart by length alone", value(scored["Q2_length_only"]), "0.50 is guessing")
-    row("taken for you among your contacts", value(q4["owner_written"], True), f"you: {value(q4['owner_real'], True)}")
-    row("taken for whom it talks to", value(q4["copied_written"], True), f"you: {value(q4['copied_real'], True)}")
+    def measured(name: str, part: Mapping[str, Any], beside: str, percent: bool = True) -> None:
+        row(name, value(part, percent), beside, part["n"])
+
+    measured("told apart by length alone", scored["Q2_length_only"], "0.50 is guessing", percent=False)
+    measured("taken for you among your contacts", q4["owner_written"], f"you: {value(q4['owner_real'], True)}")
+    measured("taken for whom it talks to", q4["copied_written"], f"you: {value(q4['copied_real'], True)}")
     q6 = scored["Q6"]
     beside = "; ".join(f"{name}: {value(each['hit@3'], True)}" for name, each in q6.items() if name != "twin")
-    row("one of three proposals was right", value(q6["twin"]["hit@3"], True), beside)
+    measured("one of three proposals was right", q6["twin"]["hit@3"], beside)
     beside = "; ".join(f"{name}: {value(each['saved'], True)}" for name, each in q6.items() if name != "twin")
-    row("typing saved by the best of three", value(q6["twin"]["saved"], True), beside)
+    measured("typing saved by the best of three", q6["twin"]["saved"], beside)
     twin, base = f1["twin"], f1["base"]
-    row(
-        "words per 100 that nobody here ever wrote",
-        value(twin["foreign_written"]),
-        f"you: {value(twin['foreign_real'])}; untuned: {value(base['foreign_written'])}",
-    )
-    row(
-        "replies per 100 in a wrong script",
-        value(twin["wrong_script_written"]),
-        f"you: {value(twin['wrong_script_real'])}",
-    )
+    beside = f"you: {value(twin['foreign_real'])}; untuned: {value(base['foreign_written'])}"
+    measured("words per 100 that nobody here ever wrote", twin["foreign_written"], beside, percent=False)
+    beside = f"you: {value(twin['wrong_script_real'])}; untuned: {value(base['wrong_script_written'])}"
+    measured("replies per 100 in a wrong script", twin["wrong_script_written"], beside, percent=False)
     for kind, (real, made, _) in f4["rates"]["twin"].items():
         if kind == "all" or made["value"] is not None:
-            row(f"two words or fewer, to {kind}", value(made, True), f"you: {value(real, True)}")
-    row(
-        "reply finds its context among 20",
-        value(f4["belongs"]["twin"], True),
-        f"you: {value(f4['belongs']['real'], True)}",
-    )
+            other = f4["rates"]["base"][kind][1]
+            beside = f"you: {value(real, True)}; untuned: {value(other, True)}"
+            measured(f"two words or fewer, to {kind}", made, beside)
+    real = f4["belongs"]["real"]
+    measured("reply finds its context among 20", f4["belongs"]["twin"], f"you: {value(real, True)}")
     for name, share in scored["F2"]["twin"].items():
         other = scored["F2"]["base"][name]
         row(f"scripted events, {name}", f"{share['hits']} of {share['n']}", f"untuned: {other['hits']} of {other['n']}")
@@ -113,6 +112,8 @@ def rest(scored: Mapping[str, Any]) -> list[dict[str, str]]:
             f"{share['hits']} of {share['n']}",
             f"untuned: {other['hits']} of {other['n']}",
         )
+    warm = scored["temperature"]
+    row("sampled at this temperature", f"{warm['twin']:.2f}", f"untuned: {warm['base']:.2f}")
     return rows
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from training.evaluation import Evaluation, Material
+from training.evaluation import Evaluation
+from training.material import Material
 from training.measures import attribution, classify, distances, engagement, language, suggestion
 from training.measures.exchange import Exchange, halves, together
 from training.measures.interval import Figure
@@ -41,8 +42,8 @@ def scores(material: Material, found: Evaluation) -> dict[str, Any]:
     seed, some = found.seed, found.replies.contexts
     twin, base = found.replies.twin, found.replies.base
     with_base = some[: len(base)]
-    early, late = halves([*material.past, *material.held_out])
-    ours, others = together(material.held_out, material.peers)
+    early, late = halves_of(material)
+    ours, others = together(material.held_out, material.peers, material.silence)
     drifted = classify.matched(early, late, seed, len(some))
     foreign = classify.matched(ours, others, seed, len(some))
     twins = classify.paired(some, twin)
@@ -92,6 +93,13 @@ def scores(material: Material, found: Evaluation) -> dict[str, Any]:
         },
         "dropped": dict(material.dropped),
     }
+
+
+def halves_of(material: Material) -> tuple[list[Exchange], list[Exchange]]:
+    """The owner's earlier and later half, of all there is. The conversations that were learned from and those that were
+    held out are each numbered from one, so they are numbered anew first."""
+    past, held_out = together(material.past, material.held_out, material.silence)
+    return halves([*past, *held_out])
 
 
 def gauges(scored: dict[str, Any]) -> list[Gauge]:

@@ -1,7 +1,7 @@
 """evaluate: how good an adapter is."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,10 @@ from bot import show
 from bot.commands.options import Json
 from bot.learning import SCORED
 from data.errors import UserError
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
+    from training.adapter import Adapter
 
 
 def evaluate(
@@ -31,21 +35,20 @@ def evaluate(
     """
     if quick and full:
         raise typer.BadParameter("--quick or --full, not both")
+    if html and compare:
+        raise typer.BadParameter("--html or --compare, not both: each of the two has its report in the home folder")
     if quick or full:
         appraise(full, html, compare, as_json)
         return
     if html or compare:
         raise typer.BadParameter("--html and --compare need --quick or --full")
     from bot import consented
-    from bot.chosen import chosen
     from bot.desk import Desk
 
     with Desk.open() as desk:
         consented.demand_dataset(desk)
-        adapter = chosen(desk)
-        if adapter is None:
-            raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
-        from bot import measure, progress, speaker
+        (adapter,) = wanted(desk, None)
+        from bot import evaluating, measure, progress, speaker
         from training import adapter as adapters
 
         show.say("Loading the model ...")
@@ -54,7 +57,10 @@ def evaluate(
             figures = measure.measure(desk, model, adapter.folder, bar, most, side_by_side)
         if known := measure.losses(figures):
             adapters.update(adapter, losses=known)
-        report = {"adapter": adapter.card.name} | figures
+        warned = evaluating.caution(desk, adapter)
+        report = {"adapter": adapter.card.name, "caution": warned or None} | figures
+    if warned:
+        show.say(warned, "yellow")
     if as_json:
         show.data(report)
         return
@@ -68,35 +74,53 @@ def evaluate(
 
 def appraise(full: bool, html: Path | None, compare: tuple[str, str] | None, as_json: bool) -> None:
     """All measures of the adapter that speaks, or of two by name."""
-    from bot import consented, evaluating, progress, speaker
-    from bot.chosen import chosen
+    from bot import consented, evaluating
     from bot.desk import Desk
-    from training import adapter as adapters
 
     with Desk.open() as desk:
         consented.demand_dataset(desk)
-        some = [adapters.read(desk.home.adapters / name) for name in compare] if compare else [chosen(desk)]
-        scored = []
-        for adapter in some:
-            if adapter is None:
-                raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
-            from training import evaluation
-
-            show.say("Loading the model ...")
-            model = speaker.load_model(desk, adapter)
-            with progress.bar("evaluate") as bar:
-                size = evaluation.FULL if full else evaluation.QUICK
-                scored.append(evaluating.evaluate(desk, model, adapter, size, bar, html if len(some) == 1 else None))
+        scored = [_appraised(desk, adapter, full, html) for adapter in wanted(desk, compare)]
+    for warned in (each["caution"] for each in scored if each["caution"]):
+        show.say(warned, "yellow")
     if as_json:
-        show.data(scored[0] if len(scored) == 1 else {"adapters": scored})
+        show.data({"adapters": scored} if compare else scored[0])
         return
     if compare:
         show.table(("figure", *compare), evaluating.side_by_side(scored))
+        for each in scored:
+            show.say(f"The report: {each['report']}", "green")
         return
     show.table(("figure", "twin", "beside it"), evaluating.rows(scored[0]))
     for sentence in scored[0]["verdict"]:
         show.say(sentence)
     show.say(f"The report: {scored[0]['report']}", "green")
+
+
+def wanted(desk: "Desk", compare: tuple[str, str] | None) -> "list[Adapter]":
+    """The adapters to measure. Raises UserError for one that is not there or may no longer speak."""
+    from bot import chosen
+    from training import adapter as adapters
+
+    if compare is None:
+        speaks = chosen.chosen(desk)
+        if speaks is None:
+            raise UserError("There is no adapter to evaluate.", "Run: doppelgram train")
+        return [speaks]
+    some = [adapters.read(desk.home.adapters / name) for name in compare]
+    for each in some:
+        chosen.demand_fit(each, desk.archive)
+    return some
+
+
+def _appraised(desk: "Desk", adapter: "Adapter", full: bool, html: Path | None) -> dict[str, Any]:
+    """One of them. Its model goes with this call: there may not be room for two."""
+    from bot import evaluating, progress, speaker
+    from training import evaluation
+
+    show.say("Loading the model ...")
+    model = speaker.load_model(desk, adapter)
+    with progress.bar("evaluate") as bar:
+        return evaluating.evaluate(desk, model, adapter, evaluation.FULL if full else evaluation.QUICK, bar, html)
 
 
 def _rows(report: dict[str, Any]) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ Both read what a live reply reads, the last `window` characters of one chat and 
 product as it is, and not what the model could do with more.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -107,7 +108,7 @@ def events(generator: Generator, window: int, *, seed: int = 1, **sampling: Any)
     names: dict[Kind, str] = {"current": "recall", "finished": "stale", "restricted": "leak"}
     return {
         name: Share(
-            sum(event.word in reply for event, reply in zip(EVENTS, replies, strict=True) if event.kind == kind),
+            sum(says(reply, event.word) for event, reply in zip(EVENTS, replies, strict=True) if event.kind == kind),
             sum(event.kind == kind for event in EVENTS),
         )
         for kind, name in names.items()
@@ -129,8 +130,13 @@ def facts(
         asked = [_planted(fact, question, distance) for fact, question, _ in FACTS[:most]]
         replies = _answers(generator, asked, window, seed, sampling)
         words = [word for _, _, word in FACTS[:most]]
-        found[distance] = Share(sum(word in reply for word, reply in zip(words, replies, strict=True)), len(words))
+        found[distance] = Share(sum(says(reply, word) for word, reply in zip(words, replies, strict=True)), len(words))
     return found
+
+
+def says(reply: str, word: str) -> bool:
+    """Whether the word stands in a reply, or its plural or past: "quite busy" says nothing of having quit."""
+    return re.search(rf"\b{re.escape(word)}(?:s|d|ed)?\b", reply.lower()) is not None
 
 
 def _asked(event: Event) -> Transcript:
