@@ -5,15 +5,17 @@ import os
 import threading
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from bot.demo.evening import Evening, Table
+from bot.demo.evening import Evening, Pause, Table
 from bot.demo.person import AtTerminal
 from bot.demo.town import TownHall
 from bot.demo.verbs import Events, Verbs
 from bot.livedb import LiveDb
+from bot.suggestion import State
 from data.archive import Archive
 from tests.paper_house import paper_house
 
@@ -58,3 +60,25 @@ def test_what_is_decided_on_the_page_goes_on_in_the_demo(
         assert evening._wait_for_the_page(card, table) is another
         later.join()
     assert len(evening.decided) == decided
+
+
+def test_what_comes_after_the_page_has_gone_with_its_client_is_decided_in_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = paper_house(tmp_path, people=1)
+    (number,) = house.waiting()
+    nobody = SimpleNamespace(run_quietly=lambda *_: None, delivered=[], say=lambda *_: None)
+    nobody.town = SimpleNamespace(accounts={1: SimpleNamespace(name="Juno")})
+    events = SimpleNamespace(wait=lambda *names, **_: {"event": names[0], "suggestion": number})
+    person = typing(monkeypatch, "s")
+    person.on_page = True
+    modes = {1: "auto"}
+    evening = Evening(
+        cast("TownHall", nobody), cast("Verbs", nobody), house.home, person, modes, pause=Pause(0, 0, True)
+    )
+    never = threading.Timer(20, lambda: house.decide(number, State.EXPIRED))  # a page that nobody has open waits on
+    never.start()
+    with closing(Archive(house.home.archive)) as archive, closing(LiveDb(house.home.live)) as live:
+        evening._resume(Table(cast("Events", events), archive, live))
+    never.cancel()
+    assert house.suggestion(number).state is State.SKIPPED

@@ -243,11 +243,14 @@ class Evening:
         self.pause = Pause(len(self.town.delivered), len(self.town.delivered), heard_after_restart=False)
         show.say("doppelgram pause", "green", indent=4)
         self._write_to_nobody(events)
-        show.say("Now the client is stopped, and started again: the pause must outlive it.", indent=4)
+        page = ", and its page with it" if self.person.on_page else ""
+        show.say(f"Now the client is stopped{page}, and started again: the pause must outlive it.", indent=4)
 
     def _resume(self, table: "Table") -> None:
-        """The client that has just been started hears a message, and stays silent until the owner resumes."""
+        """The client that has just been started hears a message, and stays silent until the owner resumes. It has no
+        page: that went with the first one, and what is left is decided in the terminal."""
         assert self.pause is not None
+        self.person.on_page = False
         heard = self._write_to_nobody(table.events)
         self.pause = Pause(self.pause.sent_before, len(self.town.delivered), heard)
         show.say(f"Paused: {self.pause.sent_after - self.pause.sent_before} messages were sent.", "green", indent=4)
