@@ -4,7 +4,7 @@ wait. What the tests of the page and the pictures of it start from; nothing runs
 import json
 import math
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -117,18 +117,7 @@ def furnish(house: PaperHouse) -> PaperHouse:
     with closing(Archive(house.home.archive)) as archive, closing(LiveDb(house.home.live)) as live:
         made = dataset.build(archive, house.home.key(), house.home.dataset, Shape(), datetime.now(UTC))
         _log(live, archive)
-    losses = {"base": 4.207, "adapter": 3.318}
-    card = replace(
-        recorded_adapter(ADAPTER, **{f"_{chat}": "chat" for chat in made.chats}).card,
-        base="smollm2",
-        dataset=made.hash,
-        losses=losses,
-    )
-    folder = house.home.adapters / ADAPTER
-    folder.mkdir(mode=0o700, parents=True)
-    samples.write_private(folder / "card.json", json.dumps(asdict(card)))
-    for part in ("adapter_model.safetensors", "adapter_config.json"):
-        samples.write_private(folder / part, "")
+    leave_adapter(house, made.hash, made.chats)
     with Curve.of(house.home).drawing(ADAPTER) as draw:
         chance = random.Random(1)
         for step in range(1, 321):
@@ -137,6 +126,21 @@ def furnish(house: PaperHouse) -> PaperHouse:
     house.home.reports.mkdir(mode=0o700)
     samples.write_private(house.home.reports / "report.html", REPORT)
     return house
+
+
+def leave_adapter(house: PaperHouse, dataset: str = "", chats: Sequence[int] = ()) -> None:
+    """An adapter lies there, without its weights."""
+    card = replace(
+        recorded_adapter(ADAPTER, **{f"_{chat}": "chat" for chat in chats}).card,
+        base="smollm2",
+        dataset=dataset,
+        losses={"base": 4.207, "adapter": 3.318},
+    )
+    folder = house.home.adapters / ADAPTER
+    folder.mkdir(mode=0o700, parents=True)
+    samples.write_private(folder / "card.json", json.dumps(asdict(card)))
+    for part in ("adapter_model.safetensors", "adapter_config.json"):
+        samples.write_private(folder / part, "")
 
 
 def _log(live: LiveDb, archive: Archive) -> None:

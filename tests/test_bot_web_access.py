@@ -118,6 +118,7 @@ def test_every_answer_forbids_what_the_page_does_not_need(client: Client, path: 
     assert policy
     assert "default-src 'none'" in policy[1]
     assert "unsafe" not in policy[1]
+    assert "form-action 'none'" in policy[1], "no words in an address before the script is there, or without it"
     assert "http" not in policy[1]
     for needed in ("nosniff", "no-referrer", "no-store", "frame-ancestors 'none'"):
         assert needed in head

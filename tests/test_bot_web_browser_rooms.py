@@ -4,7 +4,7 @@ the browser's, without a request to anybody else, and so that everybody can use 
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
@@ -157,15 +157,6 @@ def test_a_training_that_ends_is_seen_to_end_though_its_process_outlives_its_las
         expect(seen.page.get_by_role("button", name="Train")).to_be_visible()
 
 
-def test_a_page_whose_server_is_gone_says_so(chromium: Browser, house: PaperHouse) -> None:
-    with serving(house.settings, house.home) as first, window(chromium, first.link) as seen:
-        expect(seen.page.locator("#lost")).to_be_hidden()
-        seen.page.context.clear_cookies()  # what a page started anew would not accept
-        seen.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        seen.page.evaluate("window.dispatchEvent(new Event('pagehide')); window.dispatchEvent(new Event('pageshow'))")
-        expect(seen.page.locator("#lost")).to_be_visible()
-
-
 def test_the_pictures_of_the_readme_are_drawn_from_the_invented_cast_and_small(
     tmp_path: Path, chromium: Browser
 ) -> None:
@@ -287,17 +278,19 @@ ALL_SKIPPED: Any = (
 )
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["phone", "desk"])
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone-dark", "desk-light"])
 def test_the_report_fits_every_screen_begins_with_three_sentences_and_prints(
-    chromium: Browser, tmp_path: Path, size: tuple[int, int]
+    chromium: Browser, tmp_path: Path, size: tuple[int, int], scheme: Literal["dark", "light"]
 ) -> None:
     place = tmp_path / "report.html"
     place.write_text(paper_report(), encoding="utf-8")
-    context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
     try:
         seen = Window(context.new_page(), place.as_uri())
         seen.page.on("console", lambda message: seen.complaints.append(message.text))
         seen.page.goto(place.as_uri())
+        ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert ground == {"dark": "rgb(20, 23, 26)", "light": "rgb(251, 250, 247)"}[scheme]
         assert seen.page.locator("main > section").first.locator("p").count() == 3
         assert seen.page.locator(".card svg").count() == 5, "two gauges, bars, the curve, the distributions"
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= size[0]

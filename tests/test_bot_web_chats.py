@@ -1,5 +1,6 @@
 """The chats, the log and the report over a real socket."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -105,13 +106,29 @@ def test_the_log_shows_every_message_of_the_twins_and_who_let_it_out(house: Pape
         texts = [row[0] for row in live.db.execute("SELECT text FROM outbox ORDER BY id DESC")]
     part = client.get("/log").text
     seen, pages = part, 1
-    while 'hx-get="/log/' in part:
-        part = client.get("/log/" + part.partition('hx-get="/log/')[2].partition('"')[0]).text
+    while older := re.search(r'hx-get="(/log/\d+)"', part):
+        part = client.get(older[1]).text
         seen, pages = seen + part, pages + 1
     assert pages == -(-len(texts) // 50) > 1
     assert seen.count('class="text"') == len(texts)
     for told in ("sent by itself", "approved on this page", "approved in the terminal"):
         assert told in seen
+
+
+def test_an_open_log_is_drawn_anew_as_far_as_it_was_unfolded(house: PaperHouse, client: Client) -> None:
+    def shown(body: str) -> list[str]:
+        return re.findall(r'name="shown" value="(\d+)"', body)
+
+    first = client.get("/log").text
+    (last,) = shown(first)
+    second = client.get(f"/log/{last}").text
+    (oldest,) = shown(second)
+    again = client.get(f"/log/again?shown={last}&shown={oldest}").text
+    assert again.count('class="text"') == (first + second).count('class="text"') > 50
+    assert shown(again) == [oldest]
+    assert client.get("/log/again").text.count('class="text"') == 50
+    for wrong in ("x", "-1", "9" * 30):
+        assert client.get(f"/log/again?shown={wrong}").status == 400
 
 
 def test_the_report_is_framed_without_a_right_to_anything(client: Client) -> None:
@@ -125,7 +142,7 @@ def test_the_report_is_framed_without_a_right_to_anything(client: Client) -> Non
 def test_without_report_log_and_dataset_each_room_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
     empty = paper_house(tmp_path_factory.mktemp("empty"), people=0)
     with opened(empty) as client:
-        assert "doppelgram evaluate" in client.get("/report").text
+        assert "doppelgram evaluate --quick" in client.get("/report").text, "without it there is no report"
         assert client.get("/report/file").status == 404
         assert "nothing yet" in client.get("/log").text
         assert "doppelgram build" in client.get("/training").text

@@ -75,12 +75,17 @@ def test_an_edit_that_changes_nothing_is_an_approval(house: PaperHouse, client: 
     assert house.suggestion(number).state is State.APPROVED
 
 
-@pytest.mark.parametrize("text", ["", "  ", "x" * 5000])
+@pytest.mark.parametrize(
+    ("text", "status", "told"),
+    [("", 409, "nothing to send"), ("  ", 409, "nothing to send"), ("x" * 5000, 400, "could not be read")],
+)
 def test_an_edit_that_could_not_be_sent_is_refused_and_nothing_is_lost(
-    house: PaperHouse, client: Client, text: str
+    house: PaperHouse, client: Client, text: str, status: int, told: str
 ) -> None:
     number = house.waiting()[0]
-    assert client.post(f"/inbox/{number}/2/edit", ("text", text)).status == 400
+    refused = client.post(f"/inbox/{number}/2/edit", ("text", text), hx_request="true")
+    assert refused.status == status
+    assert told in refused.text
     assert number in house.waiting()
 
 

@@ -21,9 +21,10 @@ SAFE = ("GET", "HEAD")
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-    " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " frame-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""No inline script or style, nothing from anywhere else, no page around this one."""
+"""No inline script or style, nothing from anywhere else, no page around this one. And no form that the browser sends by
+itself, before our script is there or without it: its words would stand in the address."""
 HEADERS = {
     "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",

@@ -58,6 +58,8 @@ async def deal(request: Request) -> Response:
     prepared = table.next
     try:
         dealt = await asyncio.shield(prepared)
+    except UserError as error:
+        return office.show("no_round.html", problem=f"{error.message} {error.hint}")
     finally:
         if table.next is prepared and prepared.done():
             table.next = None

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from bot.review import WAITING, Card, Review
 from bot.suggestion import State, Suggestion
 from bot.web.office import Office, form, of
+from data.errors import UserError
 
 MOST = 50
 """Cards on the page; the next ones come as these are decided on."""
@@ -134,7 +135,9 @@ async def decide(request: Request) -> Response:
 def _edited(review: Review, found: Card, given: Mapping[str, list[str]]) -> bool:
     texts = [text.replace("\r\n", "\n").strip() for text in given.get("text", [])]
     texts = [text for text in texts if text]
-    if not texts or any(len(text) > LONGEST for text in texts):
+    if not texts:
+        raise UserError("There is nothing to send.", "Write something, or go back and skip it.")
+    if any(len(text) > LONGEST for text in texts):
         raise HTTPException(400)
     if tuple(texts) == found.suggestion.texts:
         return review.approve(found)

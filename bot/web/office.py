@@ -53,6 +53,11 @@ def plain(value: object) -> object:
     )
 
 
+def named(title: str) -> str:
+    """A name that can be seen: some people have none, or one of nothing but blanks."""
+    return title if str(plain(title)).strip("\u00ad\u200b\u200c\u200d\u2060\u3164\ufeff \t\n\u00a0") else "(no name)"
+
+
 @dataclass(slots=True)
 class Office:
     """One page at work."""
@@ -80,7 +85,7 @@ class Office:
         )
         office = cls(desk, keys, watch, model, templates, watch.shop)
         templates.globals.update(rooms=ROOMS, csrf=keys.csrf)
-        templates.filters.update(clock=office.clock, day=office.day, hour=office.hour)
+        templates.filters.update(clock=office.clock, day=office.day, hour=office.hour, named=named)
         return office
 
     def close(self) -> None:

@@ -14,6 +14,11 @@ async def state(request: Request) -> Response:
     return of(request).show("state.html")
 
 
+async def count(request: Request) -> Response:
+    """How many wait, for the rooms that do not show them."""
+    return of(request).show("count.html", oob=True)
+
+
 async def switch(request: Request) -> Response:
     """Stop everything at once, or go on."""
     office, control = of(request), Control(of(request).desk.live)
@@ -27,4 +32,8 @@ async def switch(request: Request) -> Response:
     return office.show("state.html")
 
 
-ROUTES = [Route("/state", state), Route("/state/{switch}", switch, methods=["POST"])]
+ROUTES = [
+    Route("/state", state),
+    Route("/state/count", count),
+    Route("/state/{switch}", switch, methods=["POST"]),
+]

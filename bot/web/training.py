@@ -39,21 +39,17 @@ class Drawing:
 async def page(request: Request) -> Response:
     """The whole page."""
     office = of(request)
-    made = adapters.every(office.desk.home.adapters)[::-1]
-    rows = [(each.card, chosen.is_stale(each, office.desk.archive)) for each in made]
     return office.show(
-        "training.html",
-        room="training",
-        dataset=_dataset(office),
-        adapters=rows,
-        speaks=chosen.name(office.desk),
-        **_going_on(office),
+        "training.html", room="training", dataset=_dataset(office), **_adapters(office), **_going_on(office)
     )
 
 
 async def curve(request: Request) -> Response:
-    """How it goes now."""
-    return of(request).show("curve.html", **_going_on(of(request)))
+    """How it goes now, and once it has ended what was made of it."""
+    office = of(request)
+    going_on = _going_on(office)
+    made = {} if going_on["busy"] else _adapters(office)
+    return office.show("going_on.html", **going_on, **made)
 
 
 async def switch(request: Request) -> Response:
@@ -87,6 +83,12 @@ def _dataset(office: Office) -> samples.DatasetCard | None:
         return samples.read_card(office.desk.home.dataset)
     except UserError:
         return None
+
+
+def _adapters(office: Office) -> dict[str, Any]:
+    made = adapters.every(office.desk.home.adapters)[::-1]
+    rows = [(each.card, chosen.is_stale(each, office.desk.archive)) for each in made]
+    return {"adapters": rows, "speaks": chosen.name(office.desk)}
 
 
 def _going_on(office: Office) -> dict[str, Any]:

@@ -4,7 +4,9 @@
   "use strict";
   const body = document.body;
   const PAUSE = 400; // milliseconds after a card went in which no other card's button counts
+  const PATIENCE = 4000; // milliseconds without a stream after which the server is said to be gone
   let source = null;
+  let doubting = 0;
   let settledAt = -PAUSE;
   let acted = null; // the card whose button was pressed last
 
@@ -16,19 +18,47 @@
     source.onmessage = (event) => event.data.split(" ").forEach((topic) => htmx.trigger(body, `changed-${topic}`));
     source.onerror = () => {
       if (source && source.readyState === EventSource.CLOSED) lost(true);
+      else if (!doubting) doubting = setTimeout(() => lost(true), PATIENCE);
     };
   };
   const silence = () => {
     if (source) source.close();
     source = null;
+    clearTimeout(doubting);
+    doubting = 0;
   };
   const lost = (isLost) => {
+    clearTimeout(doubting);
+    doubting = 0;
     document.getElementById("lost").hidden = !isLost;
   };
+  // Nobody answers, or one who does not know this page: the card stays as it is, and whoever pressed is told.
+  body.addEventListener("htmx:sendError", () => lost(true));
+  body.addEventListener("htmx:afterOnLoad", (event) => {
+    if (event.detail.xhr.status < 400) lost(false);
+  });
+  body.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 403) lost(true);
+  });
   document.addEventListener("visibilitychange", () => (document.hidden ? silence() : listen()));
   window.addEventListener("pagehide", silence);
   window.addEventListener("pageshow", listen);
   listen();
+
+  // The tab tells how many wait, whatever room it shows.
+  const title = document.title;
+  const tellWaiting = () => {
+    const count = document.getElementById("count");
+    document.title = count && !count.hidden ? `(${count.dataset.waiting}) ${title}` : title;
+  };
+  body.addEventListener("htmx:afterSwap", tellWaiting);
+  body.addEventListener("htmx:oobAfterSwap", tellWaiting);
+  tellWaiting();
+
+  // What was refused is old as soon as something else is tried.
+  body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("button, form")) document.getElementById("notes").replaceChildren();
+  });
 
   // --- cards
   const cards = () => [...document.querySelectorAll("#cards > .card")];
@@ -99,6 +129,16 @@
   };
   document.addEventListener("htmx:beforeRequest", notUnderAHand);
   document.addEventListener("htmx:beforeSwap", notUnderAHand);
+
+  // Nor is the log folded up again by an answer that knows of less than is unfolded by now.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, formData } = event.detail.requestConfig;
+    if (elt.id !== "log" || !event.detail.xhr.response) return;
+    const known = formData.getAll("shown").length === elt.querySelectorAll("[name=shown]").length;
+    if (known && !elt.querySelector(".htmx-request")) return;
+    event.preventDefault();
+    setTimeout(() => htmx.trigger(body, "changed-log"), AGAIN);
+  });
 
   // A choice that leads to another page, such as whom to write as.
   document.addEventListener("change", (event) => {
