@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.tracker import tracker as of_memory
 from training.fit import METHODS, MODES, RANK, Checkpointing, Method, Shape, peak
 
 MISTRAL_7B = Shape(32, 4096, 4096, 1024, 32, 14336, 32768, tied=False)
@@ -72,7 +73,7 @@ def tracked(
     model = _model(shape, method, stream, device)
     attention._CHOSEN[model.causal] = "documents" if by_document else "varlen"  # a check would have to look at numbers
     learned = {name: parameter for name, parameter in model.causal.named_parameters() if parameter.requires_grad}
-    tracker = _tracker()
+    tracker = of_memory()
     scales = [p.quant_state.absmax for p in model.causal.parameters() if getattr(p, "quant_state", None) is not None]
     tracker.track_external(*model.causal.parameters(), *model.causal.buffers(), *scales)
     batch = _batch(tokens)
@@ -172,35 +173,6 @@ def _batch(tokens: int) -> Any:
     )
     window = Encoded(tuple(range(WINDOW)), kinds, (0,) * WINDOW, WINDOW)
     return MicroBatch((window,) * (tokens // WINDOW))
-
-
-def _tracker() -> Any:
-    """torch's tracker of memory, told nothing about modules: it would hook gradients of weights that have none."""
-    from torch.distributed._tools.mem_tracker import MemTracker
-
-    class Totals(MemTracker):  # type: ignore[no-untyped-call]
-        def __init__(self) -> None:
-            super().__init__()
-            self._mod_tracker = _NoModules()  # type: ignore[assignment]
-
-    return Totals()
-
-
-class _NoModules:
-    is_bw = False
-    parents = frozenset[str]()
-
-    def register_user_hooks(self, *_: Any) -> None:
-        pass
-
-    def clear_user_hooks(self) -> None:
-        pass
-
-    def __enter__(self) -> "_NoModules":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 if __name__ == "__main__":

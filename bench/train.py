@@ -8,28 +8,23 @@ token on two sets; the peak memory of a step; process CPU seconds. About ten min
 
 import argparse
 import json
-import multiprocessing
 import statistics
-import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import torch
-from platformdirs import user_cache_path
 from torch import Tensor
 from torch.nn import functional
 
-from bench import conversations, flops, trainers
+from bench import conversations, flops, memory, trainers
 from bench.conversations import Conversation
 from bench.trainers import Trainer
 from training import adapter, model
 from training.model import LanguageModel
 
-MODELS = user_cache_path("doppelgram") / "models"
 BUDGET = 4096
-"""Real tokens of a micro-step. A plain Trainer's step of so many would not fit into this memory: see `memory`."""
+"""Real tokens of a micro-step. A plain Trainer's step of so many has no room in a usual memory: see `memory`."""
 SMALL = 1024
 """Real tokens of a step that both sides can make on a machine with 16 GiB."""
 RATE = 1e-4
@@ -48,14 +43,14 @@ def main() -> None:
 
 def measure(count: int, steps: int, rounds: int) -> dict[str, Any]:
     """All figures."""
-    base = model.load("smollm2", MODELS, "none")
+    base = model.load("smollm2", memory.MODELS, "none")
     config = base.causal.config
     invented = conversations.lognormal(count, config.vocab_size)
     built = conversations.corpus(base.tokenizer, count)
     return {
         "parity_max_difference": parity(base, invented, steps),
         **counted(config, invented),
-        **memory(invented),
+        **memory.peaks(config, invented, SMALL, BUDGET),
         **cpu(base.causal, invented, rounds),
         "set": shape_of(invented),
         "corpus": {"set": shape_of(built), **counted(config, built)},
@@ -126,42 +121,6 @@ def counted(config: Any, some: Sequence[Conversation]) -> dict[str, Any]:
     return ratios | {"mflops_per_token": {name: round(each / 1e6, 1) for name, each in found.items()}}
 
 
-def memory(some: Sequence[Conversation]) -> dict[str, Any]:
-    """Peaks of processes that make one real step each, in bytes, packages and weights included.
-
-    Both get the same conversations, about `SMALL` real tokens, which a plain Trainer makes of eight rows. Ours makes
-    a step of `BUDGET` besides.
-    """
-    rows, _ = _steps_of(some, 1)[0]
-    ours, plain = _peak("ours", rows, SMALL), _peak("plain", rows, SMALL)
-    large = trainers.ours().batches(some, BUDGET)[0]
-    return {
-        "memory_ratio_plain": round(ours / plain, 3),
-        "memory_bytes": {"ours": ours, "plain": plain, "tokens": sum(len(each.ids) for each in rows)},
-        "memory_bytes_4096": {"ours": _peak_of("ours", large), "tokens": large.tokens},
-    }
-
-
-def _peak(name: str, rows: Sequence[Conversation], tokens: int) -> int:
-    return max(_peak_of(name, batch) for batch in _side(name).batches(rows, tokens))
-
-
-def _peak_of(name: str, batch: Any) -> int:
-    """A fresh process each: memory that one side has freed must not serve the other."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return int(pool.submit(_step_alone, name, batch).result())
-
-
-def _step_alone(name: str, batch: Any) -> int:
-    import resource
-
-    base = model.load("smollm2", MODELS, "none")
-    side = _side(name)
-    torch.autograd.backward(side.loss(trainers.prepare(base.causal, side), batch))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 def cpu(causal: Any, some: Sequence[Conversation], rounds: int) -> dict[str, Any]:
     """Process CPU seconds per real token of forward and backward passes: the sides in turns, the median of all rounds.
 
@@ -170,9 +129,11 @@ def cpu(causal: Any, some: Sequence[Conversation], rounds: int) -> dict[str, Any
     trainers.add_trl_head(causal)
     network = trainers.prepare(causal, trainers.ours())  # all three have the same adapter
     spent: dict[str, list[float]] = {"ours": [], "plain": [], "trl": []}
-    for rows, tokens in [_steps_of(some, 1)[0], *_steps_of(some, rounds)]:  # the first round only warms up
+    steps = trainers.plain_steps(some, SMALL)
+    for rows in [steps[0], *steps[:rounds]]:  # the first round only warms up
+        tokens = sum(len(each.ids) for each in rows)
         for name, seconds in spent.items():
-            side = _side(name)
+            side = trainers.SIDES[name]()
             batches = side.batches(rows, SMALL)
             began = time.process_time()
             for batch in batches:
@@ -185,16 +146,6 @@ def cpu(causal: Any, some: Sequence[Conversation], rounds: int) -> dict[str, Any
         "cpu_ratio_trl": round(median["trl"] / median["ours"], 2),
         "cpu_ms_per_token": {name: round(1000 * each, 2) for name, each in median.items()},
     }
-
-
-def _steps_of(some: Sequence[Conversation], count: int) -> list[tuple[list[Conversation], int]]:
-    """Micro-steps of a plain Trainer, those nearest to `SMALL` real tokens, and their real tokens."""
-    steps = [(rows, sum(len(each.ids) for each in rows)) for rows in trainers.plain().batches(some, SMALL)]
-    return sorted(steps, key=lambda step: abs(step[1] - SMALL))[:count]
-
-
-def _side(name: str) -> Trainer:
-    return {"ours": trainers.ours, "plain": trainers.plain, "trl": trainers.trl}[name]()
 
 
 if __name__ == "__main__":

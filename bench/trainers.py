@@ -94,6 +94,11 @@ def plain(rows: int = ROWS) -> Trainer:
     return Trainer(batches, _padded_loss, _padded_scores, _padded_loss)
 
 
+def plain_steps(some: Sequence[Conversation], tokens: int, rows: int = ROWS) -> list[list[Conversation]]:
+    """Micro-steps of a plain Trainer, those nearest to so many real tokens first."""
+    return sorted(plain(rows).batches(some, tokens), key=lambda step: abs(sum(len(each.ids) for each in step) - tokens))
+
+
 def seed(targets: tuple[str, ...] = ALL, rank: int = RANK) -> Trainer:
     """`group_by_length`, rows of 8, checkpointing, all logits."""
 
@@ -194,3 +199,7 @@ def _padded_loss(model: LanguageModel, batch: Sequence[Conversation]) -> Tensor:
     )
     loss: Tensor = found.loss
     return loss
+
+
+SIDES = {"ours": ours, "plain": plain, "trl": trl}
+"""By name, since a process of its own is told of one by that."""

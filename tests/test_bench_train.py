@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from bench import conversations, flops, trainers
+from bench import conversations, flops, memory, trainers
 from bench.conversations import Conversation
 from bench.train import parity, shape_of
 from tests import training_models as models
@@ -43,3 +43,13 @@ def test_two_layers_counted_make_the_flops_of_all(name: str) -> None:
 
 def test_our_losses_are_those_of_each_conversation_alone() -> None:
     assert parity(models.tiny(), conversations.lognormal(40, 49152), 4) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["ours", "plain"])
+def test_the_memory_of_a_step_without_numbers_is_that_of_one_with_them(name: str) -> None:
+    some, side = conversations.lognormal(8, 512), trainers.SIDES[name]()
+    (batch,) = side.batches(some, 10**6)
+    network = trainers.prepare(LlamaForCausalLM(CONFIG), side)
+    real = memory.tracked(network, side, batch)
+    assert real > 10**6
+    assert memory.computed(CONFIG, name, some, 10**6) == pytest.approx(real, rel=0.001)

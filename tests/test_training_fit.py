@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench import plan as bench
+from bench.tracker import NoModules
 from data.errors import ExitCode, UserError
 from tests import training_models as models
 from training import fit, known, machine, recipe, way, work
@@ -69,7 +70,7 @@ def test_attention_that_is_computed_twice_counts_its_forward_pass_again(
     assert attention == pytest.approx((7 + again) * SMALL.layers * SMALL.query * WORK.mean)
 
 
-class _Whole(bench._NoModules):
+class _Whole(NoModules):
     parents = frozenset({"Global"})
 
 
