@@ -28,10 +28,11 @@ from data.archive import Archive
 from data.consent import Ledger
 from data.message import Dialog
 from data.samples import Shape
-from data.telegram import Login, Server, connect, dialogs_of, log_in_by_code
+from data.telegram import Login
 from data.transcript import Scope
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
+from tests.entering import enter
 from tests.fakes import HandClock, RecordedGenerator, recorded_adapter, sure
 from training.adapter import Adapter
 
@@ -181,21 +182,7 @@ async def household(sandbox: Sandbox, path: Path, **live: Any) -> AsyncIterator[
         live=LiveSettings(**(QUICK | live)),
         pull=PullSettings(requests_per_second=1000),
     )
-    host, port = sandbox.address.split(":")
-    server = Server(host, int(port), sandbox.dc, sandbox.public_key)
-    login = Login(town.api_id, town.api_hash, home.session, server)
-
-    async def answer(question: str, _hidden: bool) -> str:
-        if "assword" in question:
-            assert town.owner.password
-            return town.owner.password
-        return sandbox.code_for(town.owner.phone or "")
-
-    async with connect(login) as client:
-        await log_in_by_code(client, f"+{town.owner.phone}", answer)
-        archive = Archive(home.archive)
-        archive.save_dialogs(await dialogs_of(client))
-        archive.close()
+    login, _ = await enter(sandbox, home)
     yield Household(sandbox, home, settings, login)
 
 

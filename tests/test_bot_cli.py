@@ -274,7 +274,7 @@ async def test_login_by_qr_shows_a_link_and_waits_for_the_phone(terminal: Termin
 
 
 async def test_a_login_that_the_phone_ended_is_noticed(terminal: Terminal, sandbox: Sandbox) -> None:
-    await terminal.login()
+    await terminal.enter()
     sandbox.log_out(sandbox.town.owner_id)
     assert "doppelgram login" in (await terminal("chats", "--refresh")).failed(4).err
     status = (await terminal("status", "--json")).ok().json
@@ -332,7 +332,7 @@ async def test_a_title_cannot_steer_the_terminal(offline: Terminal) -> None:
 async def test_consent_for_all_covers_people_only_and_never_the_other_side(
     terminal: Terminal, sandbox: Sandbox
 ) -> None:
-    await terminal.login()
+    await terminal.enter()
     assert "--all" in (await terminal("consent", "grant", "--all", "--scope", "chat")).failed(2).err
     (await terminal("consent", "grant", "Bruno Okafor", "--scope", "chat", "--how", "he said yes in person")).ok()
     granted = (await terminal("consent", "grant", "--all", "--scope", "own", "--json")).ok().json
@@ -356,7 +356,7 @@ async def test_consent_for_all_covers_people_only_and_never_the_other_side(
 
 
 async def test_modes_are_set_for_people_and_say_when_they_stay_silent(terminal: Terminal) -> None:
-    await terminal.login()
+    await terminal.enter()
     silent = (await terminal("chats", "set", "Carla", "--mode", "draft")).ok()
     assert "consent grant" in silent.err
     (await terminal("consent", "grant", "Carla", "--scope", "chat")).ok()

@@ -34,7 +34,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 async def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A home that is logged in, without any consent."""
     shell = Terminal(tmp_path, sandbox)
-    (await shell.login()).ok()
+    await shell.enter()
     return shell
 
 

@@ -1,6 +1,7 @@
 """kill -9 and lost answers, against real processes: each reply is delivered once, and nothing is forgotten.
 
-Ten random repetitions each, fifty with `--long`. The moments are drawn from a printed seed.
+Five random repetitions each, fifty with `--long`; `bench.live` kills at named points too. The moments are drawn from a
+printed seed.
 """
 
 import asyncio
@@ -76,7 +77,7 @@ async def town(tmp_path: Path, long: bool) -> AsyncIterator[tuple[Household, ran
     print(f"seed {seed}")  # noqa: T201
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path) as house:
         house.allow(person(house).id, Mode.AUTO)
-        yield house, random.Random(seed), 50 if long else 10
+        yield house, random.Random(seed), 50 if long else 5
 
 
 async def test_killed_between_planned_and_sent_a_reply_is_delivered_once(

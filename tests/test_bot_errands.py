@@ -28,7 +28,7 @@ async def shell(tmp_path: Path) -> AsyncIterator[Terminal]:
     """Logged in to a small town, with Alma's consent."""
     async with Sandbox(small_town()) as sandbox:
         shell = Terminal(tmp_path, sandbox)
-        (await shell.login()).ok()
+        await shell.enter()
         (await shell("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
         yield shell
 

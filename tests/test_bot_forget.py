@@ -22,7 +22,7 @@ CREW, CLUB = -1_000_000_000_001, -1_000_000_000_002
 async def test_a_supergroup_is_forgotten_with_the_basic_group_that_it_was(tmp_path: Path) -> None:
     async with Sandbox(life_town()) as sandbox:
         shell = Terminal(tmp_path, sandbox)
-        (await shell.login()).ok()
+        await shell.enter()
         (await shell("consent", "grant", "Moving crew", "--scope", "own")).ok()
         (await shell("pull", "Moving crew")).ok()
         assert b"who is here?" in everything_in(shell.home), "said in the basic group"

@@ -33,7 +33,7 @@ def exported(folder: Path, *messages: dict[str, object]) -> str:
 
 async def test_an_export_joins_what_was_pulled_and_counts_once(tmp_path: Path, sandbox: Sandbox) -> None:
     terminal = Terminal(tmp_path, sandbox)
-    (await terminal.login()).ok()
+    await terminal.enter()
     (await terminal("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
     (await terminal("pull", "--all")).ok()
     with closing(Archive(terminal.home / "archive.db")) as archive:

@@ -109,7 +109,7 @@ async def test_what_was_written_before_the_login_is_never_answered(tmp_path: Pat
     async with Sandbox(small_town()) as sandbox:
         sandbox.town.clock = Clock(datetime.now(UTC))
         shell = Terminal(tmp_path, sandbox)
-        (await shell.login()).ok()
+        await shell.enter()
         (await shell("consent", "grant", "Alma Reyes", "--scope", "chat")).ok()
         (await shell("chats", "set", "Alma Reyes", "--mode", "ask")).ok()
         await watched(shell)

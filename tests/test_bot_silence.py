@@ -26,7 +26,7 @@ async def test_setting_a_chat_off_ends_what_was_under_way_there_and_only_there(
     tmp_path: Path, sandbox: Sandbox, before: State, after: State
 ) -> None:
     terminal = Terminal(tmp_path, sandbox)
-    (await terminal.login()).ok()
+    await terminal.enter()
     for chat in ("Alma Reyes", "Bruno Okafor"):
         (await terminal("chats", "set", chat, "--mode", "ask")).ok()
     ended, other = suggest(terminal.home, ALMA, "on my way", before), suggest(terminal.home, BRUNO, "hi", before)

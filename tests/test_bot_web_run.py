@@ -68,7 +68,7 @@ async def test_run_opens_the_page_in_its_own_process_and_lends_it_its_model(tmp_
                 "DOPPELGRAM_MODEL__CANDIDATES": "1",
             },
         )
-        (await shell.login()).ok()
+        await shell.enter()
         (await shell("chats", "--json")).ok()
         (await shell("consent", "grant", str(ALMA), "--scope", "chat")).ok()
         (await shell("pull", "--all")).ok()

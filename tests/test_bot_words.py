@@ -25,7 +25,7 @@ async def terminal(tmp_path: Path) -> AsyncIterator[Terminal]:
     """A home that is logged in to a town with every kind of chat."""
     async with Sandbox(life_town()) as sandbox:
         shell = Terminal(tmp_path, sandbox, {"DOPPELGRAM_TRANSCRIPT__ZONE": "Asia/Tokyo"})
-        (await shell.login()).ok()
+        await shell.enter()
         yield shell
     assert not sandbox.failures
 
