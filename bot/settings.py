@@ -156,7 +156,8 @@ class LiveSettings(Group):
     def _a_span(cls, text: str) -> str:
         """A safeguard that is misspelt must not be found out in the night that it was for."""
         try:
-            if text and len([time.fromisoformat(part.strip()) for part in text.split("-")]) != 2:
+            parts = [time.fromisoformat(part.strip()) for part in text.split("-")] if text else []
+            if any(part.tzinfo for part in parts) or len(set(parts)) != (2 if text else 0):
                 raise ValueError
         except ValueError:
             raise ValueError("write it as 23:00-07:30") from None

@@ -127,6 +127,8 @@ def test_a_wrong_value_is_named_and_never_shown(monkeypatch: pytest.MonkeyPatch)
         ("DOPPELGRAM_LIVE__AUTO_CONFIDENCE", "1.5"),
         ("DOPPELGRAM_LIVE__QUIET_HOURS", "late"),
         ("DOPPELGRAM_LIVE__QUIET_HOURS", "23:00"),
+        ("DOPPELGRAM_LIVE__QUIET_HOURS", "23:00Z-07:30Z"),
+        ("DOPPELGRAM_LIVE__QUIET_HOURS", "00:00-00:00"),
         ("DOPPELGRAM_MODEL__QUANTIZATION", "int3"),
         ("DOPPELGRAM_TELEGRAM__SERVER_KEY", "/etc/keys/server.pem"),
         ("DOPPELGRAM_TELEGRAM__SERVER_KEY", f"{BEGIN}\\nMIIB\\n{END}"),
