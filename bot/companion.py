@@ -17,7 +17,7 @@ from telethon.tl import functions, types
 
 from bot import face
 from bot.botchat import BotChat, Standing, note
-from bot.control import Orders
+from bot.control import Orders, verb
 from bot.face import Act, Tap
 from bot.live import PASSING, end
 from bot.outbox import Outbox, cancelled
@@ -189,7 +189,7 @@ class Companion:
             return self.taps.text(text, message.reply_to_msg_id, own=own) if fresh else None
 
     def _order(self, number: int, words: list[str], at: Any) -> str | None:
-        words[:1] = [word.partition("@")[0] for word in words[:1]]
+        words = verb([*(word.partition("@")[0] for word in words[:1]), *words[1:]])
         if words == ["start"]:
             return HELLO
         if words[:1] == ["pause"]:

@@ -4,6 +4,7 @@ It lies in `live.db`, or is the file `PAUSE` beside it, so it works from any pro
 next look (a tenth of a second), and survives a restart.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ SECOND = timedelta(seconds=1)
 """Telegram's times have no parts of one."""
 LATE = timedelta(minutes=1)
 """A command that is read later is ignored: newer switches have been set since. A pause is not, see `catch_up`."""
+EVER = datetime.max.replace(tzinfo=UTC)
+SPANS = "For a while: pause 30m, pause 2h or pause 1d."
 AWAY = 100
 """So many of the newest messages are looked at for what was typed while we were not connected."""
 
@@ -39,13 +42,28 @@ class Control:
         """Whether everything stands still now."""
         if self._file.exists():
             return True
-        row = self._live.db.execute("SELECT value FROM switches WHERE name = 'paused_until'").fetchone()
-        return row is not None and (row[0] == "" or now < datetime.fromtimestamp(float(row[0]), UTC))
+        until = self._until()
+        return until is not None and now < until
 
-    def pause(self, until: datetime | None = None) -> None:
-        """Stop everything, for ever or until a moment."""
-        value = str(until.timestamp()) if until else ""
-        self._live.db.execute("REPLACE INTO switches VALUES ('paused_until', ?)", (value,))
+    def paused_until(self) -> datetime | None:
+        """The end of a pause, or where there is none, of the last one; None for one without an end."""
+        until = EVER if self._file.exists() else self._until()
+        return None if until == EVER else until
+
+    def _until(self) -> datetime | None:
+        row = self._live.db.execute("SELECT value FROM switches WHERE name = 'paused_until'").fetchone()
+        if row is None:
+            return None
+        return datetime.fromtimestamp(float(row[0]), UTC) if row[0] else EVER
+
+    def pause(self, until: datetime | None = None, *, at_least: bool = False) -> None:
+        """Stop everything, for ever or until a moment; `at_least`, so that a longer pause stays as it is."""
+        with self._live.transaction():
+            standing = self._until()
+            if at_least and standing is not None and standing >= (until or EVER):
+                return
+            value = str(until.timestamp()) if until else ""
+            self._live.db.execute("REPLACE INTO switches VALUES ('paused_until', ?)", (value,))
 
     def resume(self, now: datetime) -> None:
         """Go on. The moment is kept: a pause that was typed before it and is found later counts no more."""
@@ -86,19 +104,15 @@ class Orders:
     def obey(self, number: int, words: list[str], at: datetime) -> str | None:
         """Do it, and say so; None when the message of this number was obeyed before."""
         with self.control.obeying(number) as fresh:
-            return self._answer(words, self.clocks.here(at)) if fresh else None
+            return self._answer(words, at) if fresh else None
 
-    def _answer(self, words: list[str], ordered_at: datetime) -> str:
+    def _answer(self, words: list[str], at: datetime) -> str:
         match words:
-            case ["pause"]:
-                self.control.pause()
-                return "Twin paused."
-            case ["pause", span] if (length := _span(span)) is not None:
-                self.control.pause(ordered_at + length)
-                return f"Twin paused for {span}."
+            case ["pause", *span]:
+                return self._pause("".join(span), at)
             case ["resume"]:
                 self.control.resume(self.clocks.now())
-                return "Twin running."
+                return self.about.standing()
             case [] | ["status"]:
                 return self.about.status()
             case ["mode", *chat, mode] if chat:
@@ -106,6 +120,13 @@ class Orders:
             case ["log"]:
                 return self.about.log()
         return "Twin knows: status, pause, pause 2h, resume, mode CHAT off|draft|ask|auto, log."
+
+    def _pause(self, span: str, at: datetime) -> str:
+        """An old order does not shorten what was switched since, and a time that is not understood has no end."""
+        length = _span(span)
+        until = self.clocks.here(at) + length if length else None
+        self.control.pause(until, at_least=self.late(at))
+        return self.about.standing() + ("" if length or not span else f" {SPANS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +171,16 @@ def _words(message: Any) -> list[str] | None:
     """What the twin is told; None for everything else that lies in Saved Messages, and for a forwarded text."""
     words = (getattr(message, "message", None) or "").split()
     forwarded = getattr(message, "fwd_from", None) or getattr(message, "via_bot_id", None)
-    return None if forwarded or words[:1] != [".twin"] else words[1:]
+    return None if forwarded or verb(words)[:1] != [".twin"] else verb(words[1:])
+
+
+def verb(words: list[str]) -> list[str]:
+    """An order with its first word as we know it: a phone likes to begin with a capital."""
+    return [*(word.casefold() for word in words[:1]), *words[1:]]
 
 
 def _span(text: str) -> timedelta | None:
-    units = {"m": "minutes", "h": "hours", "d": "days"}
-    if text[:-1].isdigit() and text[-1:] in units:
-        return timedelta(**{units[text[-1]]: int(text[:-1])})
-    return None
+    """`30m`, `2h`, `1d`, or in words; None for anything else, and for no time at all."""
+    found = re.fullmatch("([0-9]{1,4})(?:(m(?:in(?:ute)?s?)?)|(h(?:(?:ou)?rs?)?)|d(?:ays?)?)", text.casefold())
+    unit = "minutes" if found and found[2] else "hours" if found and found[3] else "days"
+    return timedelta(**{unit: int(found[1])}) or None if found else None

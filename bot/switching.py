@@ -1,12 +1,13 @@
 """Putting a chat into a mode, from the command line, from Saved Messages or on the page: the same rules everywhere."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot import chats, unlock
-from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
 from bot.silence import silence
+from bot.unlock import Record
 from data.archive import Archive
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
@@ -16,11 +17,12 @@ from data.transcript import Scope
 
 @dataclass(frozen=True, slots=True)
 class Switched:
-    """What was set, and whether the twin is silent there nevertheless, for want of a consent."""
+    """What was set, whether the twin is silent there all the same, for want of a consent, and how it is with `auto`."""
 
     dialog: Dialog
     mode: Mode
     silent: bool
+    remarks: tuple[str, ...] = ()
 
 
 def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetime, *, force: bool = False) -> Switched:
@@ -30,18 +32,20 @@ def switch(archive: Archive, policy: Policy, chat: str, mode: Mode, now: datetim
     agreed = consent is not None and consent.scope is Scope.CHAT
     if mode is not Mode.OFF:
         _demand_people(dialog, agreed)
+    earned = unlock.record(policy.live, dialog.id)
     if mode is Mode.AUTO and not force:
-        _demand_earned(policy.live, dialog)
+        _demand_earned(earned, dialog)
     if mode is Mode.AUTO and now < (until := policy.limited_until()):
         raise UserError(
             f"Telegram limits this account, so no chat is automatic until {until.astimezone(policy.zone):%a %H:%M}.",
-            "Use --mode ask until then.",
+            "Use ask until then.",
         )
     newest = max((message.id for message in archive.recent(dialog.id, 1)), default=0)
     policy.set_mode(dialog, mode, now, newest)
     if mode is Mode.OFF:  # what was approved before must not go out when the chat is listed again
         silence(policy.live, dialog.id, now)
-    return Switched(dialog, mode, mode is not Mode.OFF and not agreed)
+    remarks = tuple(_of_auto(policy, dialog, earned)) if mode is Mode.AUTO else ()
+    return Switched(dialog, mode, mode is not Mode.OFF and not agreed, remarks)
 
 
 def resume(archive: Archive, policy: Policy, dialog_id: int, now: datetime) -> Switched:
@@ -63,11 +67,19 @@ def _demand_people(dialog: Dialog, agreed: bool) -> None:
         )
 
 
-def _demand_earned(live: LiveDb, dialog: Dialog) -> None:
-    record = unlock.record(live, dialog.id)
+def _of_auto(policy: Policy, dialog: Dialog, record: Record) -> Iterator[str]:
+    """What the owner should know who switches it on."""
+    if not record.earned:
+        yield f"It has not earned that: {record}."
+    if dialog.with_a_person and not dialog.contact:
+        yield "They are not in your contacts, so it asks there all the same."
+    yield f"It lasts for {policy.limits.auto_days:g} days. To stop everything at once: doppelgram pause"
+
+
+def _demand_earned(record: Record, dialog: Dialog) -> None:
     if not record.earned:
         raise UserError(
-            f"{dialog.title} has not earned auto: of {record.offers} suggestions you sent {record.accepted} as"
-            f" they were; {unlock.OFFERS} with {unlock.ACCEPTED:.0%} of them accepted unlock it.",
-            "Use --mode ask until then, or insist with --force.",
+            f"{dialog.title} has not earned auto: {record};"
+            f" {unlock.OFFERS} with {unlock.ACCEPTED:.0%} of them accepted unlock it.",
+            f"Use ask until then, or insist: doppelgram chats set {dialog.id} --mode auto --force",
         )

@@ -19,6 +19,10 @@ class Record:
     offers: int
     accepted: int
 
+    def __str__(self) -> str:
+        """As part of a sentence."""
+        return f"of {self.offers} suggestions you sent {self.accepted} as they were"
+
     @property
     def earned(self) -> bool:
         """Whether that unlocks `auto`."""

@@ -364,7 +364,10 @@ async def test_modes_are_set_for_people_and_say_when_they_stay_silent(terminal: 
     locked = (await terminal("chats", "set", "Carla", "--mode", "auto")).failed(1)
     assert "20 with 80%" in locked.err
     assert "--force" in locked.err
-    (await terminal("chats", "set", "Carla", "--mode", "auto", "--force")).ok()
+    forced = (await terminal("chats", "set", "Carla", "--mode", "auto", "--force")).ok().err
+    assert "It has not earned that: of 0 suggestions you sent 0 as they were." in forced
+    assert "It lasts for 7 days." in forced
+    assert "contacts" not in forced
     assert "people only" in (await terminal("chats", "set", "Weather", "--mode", "ask")).failed(1).err
     status = (await terminal("status", "--json")).ok().json
     assert (status["mode_counts"], status["consented"]) == ({"auto": 1}, 1)

@@ -1,19 +1,25 @@
 """The kill switch lies in a row: other processes see it, and a restart keeps it. What is typed into Saved Messages
 while nobody listens is found."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from telethon.tl import types
 
-from bot.control import Control
+from bot.clocks import Clocks
+from bot.control import SPANS, Control, Orders
 from bot.livedb import LiveDb
 from bot.policy import Mode
 from sandbox.box import Post
 from sandbox.furniture import BOT
-from tests.household import Household, now, paused, person, settle, until
+from tests.household import Household, now, paused, person, review, settle, until
+
+if TYPE_CHECKING:
+    from bot.answers import Answers
 
 NOW = datetime(2026, 3, 3, 15, 0, tzinfo=UTC)
 
@@ -55,6 +61,43 @@ def test_a_pause_made_by_another_process_holds_here(tmp_path: Path) -> None:
     assert Control(mine).paused(NOW)
     mine.close()
     theirs.close()
+
+
+def orders(live: LiveDb) -> Orders:
+    about = cast("Answers", SimpleNamespace(standing=lambda: "Twin paused."))
+    return Orders(Control(live), about, Clocks(lambda: NOW))
+
+
+@pytest.mark.parametrize(
+    ("span", "length"),
+    [
+        ("", None),
+        ("30m", timedelta(minutes=30)),
+        ("2 Hours", timedelta(hours=2)),
+        ("1 day", timedelta(days=1)),
+        ("9999d", timedelta(days=9999)),
+        *((span, None) for span in ("90s", "0h", "²h", "2 months", "99999999999d", "until six", "2h30")),
+    ],
+)
+def test_a_pause_whose_time_is_not_understood_has_no_end(tmp_path: Path, span: str, length: timedelta | None) -> None:
+    with closing(LiveDb(tmp_path / "live.db")) as live:
+        told = orders(live).obey(1, ["pause", *span.split()], NOW)
+        assert told == ("Twin paused." if length or not span else f"Twin paused. {SPANS}")
+        control = Control(live)
+        assert control.paused(NOW)
+        assert control.paused_until() == (NOW + length if length else None)
+
+
+def test_an_old_pause_that_is_found_later_shortens_no_newer_one_and_a_new_one_does(tmp_path: Path) -> None:
+    with closing(LiveDb(tmp_path / "live.db")) as live:
+        control = Control(live)
+        control.pause()
+        orders(live).obey(1, ["pause", "1h"], NOW - timedelta(minutes=10))
+        assert control.paused_until() is None
+        orders(live).obey(2, ["pause", "1h"], NOW)
+        assert control.paused_until() == NOW + timedelta(hours=1)
+        orders(live).obey(3, ["pause", "2h"], NOW - timedelta(minutes=10))
+        assert control.paused_until() == NOW + timedelta(minutes=110)
 
 
 async def typed(house: Household, text: str, minutes_ago: float = 0) -> int:
@@ -159,7 +202,7 @@ async def test_a_pause_typed_on_the_phone_holds_though_our_clock_runs_two_minute
     anna = person(house)
     house.allow(anna.id, Mode.AUTO)
     async with house.running(now=lambda: datetime.now(UTC) + timedelta(minutes=2)):
-        await house.sandbox.say(house.owner_id, house.owner_id, ".twin pause")
+        await house.sandbox.say(house.owner_id, house.owner_id, ".Twin Pause")  # as a phone begins a line
         await until(lambda: paused(house))
 
 
@@ -178,9 +221,12 @@ async def test_a_chat_is_put_into_a_mode_from_saved_messages_by_the_same_rules(h
     anna = person(house)
     house.allow(anna.id, Mode.OFF)
     async with house.running():
-        assert await asked(house, f".twin mode {anna.title} ask") == f"{anna.title}: ask."
+        assert await asked(house, ".twin status") == "Twin running. Chats listed: 0. Waiting for you: 0."
+        assert await asked(house, f".twin mode {anna.title} Ask") == f"{anna.title}: ask."
         assert house.modes()[anna.id] is Mode.ASK
-        assert "has not earned auto" in await asked(house, f".twin mode {anna.title} auto")
+        refused = await asked(house, f".twin mode {anna.title} auto")
+        assert "has not earned auto" in refused
+        assert f"doppelgram chats set {anna.id} --mode auto --force" in refused
         assert "no mode loud" in await asked(house, f".twin mode {anna.title} loud")
         assert "Nobody" in await asked(house, ".twin mode Nobody ask")
         assert "mode CHAT" in await asked(house, ".twin mode")
@@ -191,13 +237,20 @@ async def test_a_chat_is_put_into_a_mode_from_saved_messages_by_the_same_rules(h
 
 async def test_what_the_twin_wrote_last_is_told_in_saved_messages(house: Household) -> None:
     anna = person(house)
-    house.allow(anna.id, Mode.AUTO)
+    house.allow(anna.id, Mode.ASK)
     async with house.running():
         assert await asked(house, ".twin log") == "The twin has written nothing yet."
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
-        await house.heard("sent")
-        assert (await asked(house, ".twin log ")).endswith(f"{anna.title}: sounds good")
-        assert "running" in await asked(house, ".twin status")
+        await house.heard("offered")
+        assert review(house, "edit", ["sounds good", "x" * 4000])
+        await house.heard("sent", times=2)
+        first, second = (await asked(house, ".twin log ")).splitlines()
+        assert first.endswith(f"{anna.title}: sounds good")
+        assert second.endswith("xxx …")
+        assert len(second) < 600, "five of them fit into one message"
+        assert "Chats listed: 1." in await asked(house, ".twin status")
+        assert (await asked(house, ".twin pause 1h")).startswith("Twin paused until ")
+        assert (await asked(house, ".twin")).startswith("Twin paused until ")
 
 
 async def test_a_command_that_somebody_else_wrote_is_not_obeyed_though_it_lies_in_saved_messages(

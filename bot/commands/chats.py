@@ -84,6 +84,8 @@ def set_mode(
         show.data({"id": dialog.id, "title": dialog.title, "mode": mode, "silent_without_consent": silent})
     else:
         show.say(f"{show.plain(dialog.title)}: {mode}.", "green")
+        for remark in made.remarks:
+            show.say(remark)
     if silent:
         show.say("It stays silent there until the other side has agreed and you have recorded it:")
         show.say(f"  doppelgram consent grant {dialog.id} --scope chat")
