@@ -14,7 +14,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 @dataclass(slots=True)
 class BotChat:
     """A way to the owner. `error` is how the last try to say something ended, `not_before` when Telegram wants the next
-    one."""
+    one, by the server's clock."""
 
     client: Any
     owner: Any

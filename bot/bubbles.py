@@ -35,7 +35,7 @@ class Bubble:
     """`planned`, `sending` (an answer is awaited, or was lost), `sent`, `unknown` or `cancelled`."""
     due_at: float
     attempted_at: float | None
-    """By the server's clock, which is the one that dates messages; `due_at` is by ours."""
+    """Like `due_at` by the server's clock, which dates messages, and does not jump."""
 
 
 @dataclass(slots=True)
@@ -54,10 +54,10 @@ class Bubbles:
     def __post_init__(self) -> None:
         self.suggestions = Suggestions(self.live)
 
-    def plan(self, suggestion: Suggestion) -> bool:
-        """One row for each text (more for one that is too long for a message), due when it could be typed; False when
-        the suggestion has moved on meanwhile."""
-        due = self.now()
+    def plan(self, suggestion: Suggestion, there: datetime | None = None) -> bool:
+        """One row for each text (more for one that is too long for a message), due when it could be typed, from what
+        time it is `there` by the server's clock; False when the suggestion has moved on meanwhile."""
+        due = there or self.now()
         with self.live.transaction():
             if not self.suggestions.move(suggestion, State.PLANNED, self.now()):
                 return False
@@ -158,7 +158,7 @@ class Bubbles:
         return replace(bubble, state="sending", attempted_at=at)
 
     def postpone(self, bubble: Bubble, until: datetime) -> None:
-        """It was certainly not carried out: plan it again for later."""
+        """It was certainly not carried out: plan it again for later, by the server's clock."""
         with self.live.transaction():
             if self._move(bubble, "sending", "planned"):
                 self.live.db.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (until.timestamp(), bubble.id))

@@ -18,6 +18,7 @@ from data.consent import Ledger
 from data.message import Message
 from data.transcript import Scope
 
+EXPIRED = "expired"
 Ours = Callable[[Message], bool]
 """Whether an outgoing message is one of the twin's own."""
 
@@ -49,7 +50,7 @@ class Gate:
         if consent is None or consent.scope is not Scope.CHAT:
             return "no consent for this chat"
         if abs(now - suggestion.created_at) > self.expire:  # our clock may have been set back
-            return "expired"
+            return EXPIRED
         if reason := self._changed(suggestion) or self._unasked(suggestion) or self._overtaken(suggestion, ours):
             return reason
         mode = self.policy.mode(bubble.dialog_id, now)

@@ -21,7 +21,7 @@ from bot.botchat import BotChat
 from bot.bubbles import Bubble, Bubbles
 from bot.clocks import Clocks
 from bot.echoes import NEAR, Echoes, Emit
-from bot.gate import Gate
+from bot.gate import EXPIRED, Gate
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestion
 from data.archive import Archive
@@ -35,6 +35,7 @@ SPAMMER = timedelta(days=1)
 """How long nothing is sent by itself after Telegram called the account a spammer."""
 TELL_WITHIN = 20.0
 """Seconds that a word to the owner may take, before it is tried elsewhere or later."""
+TELL_AGAIN = timedelta(minutes=1)
 REST = timedelta(seconds=2)
 """Between two looks for a message whose answer was lost."""
 LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
@@ -67,6 +68,9 @@ class Outbox:
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
+    _too_late: dict[int, int] = field(default_factory=dict, init=False)
+    """The chats in which what the owner had approved was not sent in time, until they are told, with a `random_id`."""
+    _too_late_from: datetime = field(default=LONG_AGO, init=False)
     _recalled: int | None = field(default=None, init=False)
     _typing_in: tuple[int, int | None] | None = field(default=None, init=False)
     """The chat, and its topic."""
@@ -79,12 +83,13 @@ class Outbox:
 
     def plan(self, suggestion: Suggestion) -> bool:
         """Put an approved or edited suggestion on its way."""
-        return self.bubbles.plan(suggestion)
+        return self.bubbles.plan(suggestion, self.clocks.there())
 
-    def cancel(self, suggestion_id: int, reason: str) -> None:
-        """Stop what is not yet on its way; bubbles already sent stay sent."""
+    def cancel(self, suggestion_id: int, reason: str) -> int:
+        """Stop what is not yet on its way; bubbles already sent stay sent. Returns how many were stopped."""
         if n := self.bubbles.cancel(suggestion_id):
             self.emit("cancelled", suggestion=suggestion_id, bubbles=n, reason=reason)
+        return n
 
     def cancel_dialog(self, dialog_id: int, message_id: int, reason: str) -> None:
         """Stop everything planned for a chat that answers something older than this message."""
@@ -112,17 +117,18 @@ class Outbox:
         whether the owner has answered meanwhile, so nothing is sent there.
         """
         for bubble in self.bubbles.sending():
-            if up_to_date(bubble.dialog_id) and self.now() >= self._not_before.get(bubble.id, LONG_AGO):
+            if up_to_date(bubble.dialog_id) and self.clocks.there() >= self._not_before.get(bubble.id, LONG_AGO):
                 await self._settle(bubble)
         ready = []
         for bubble in self.bubbles.next():
             if not self._stopped(bubble) and up_to_date(bubble.dialog_id):
                 ready.append(bubble)
+        await self._tell_too_late()
         if not ready:
             await self._show_typing(None)
             return None
         bubble = min(ready, key=lambda each: each.due_at)
-        wait = bubble.due_at - self.now().timestamp()
+        wait = bubble.due_at - self.clocks.there().timestamp()
         if wait <= 0:
             await self.to_contact(bubble)
             return 0.0
@@ -144,10 +150,10 @@ class Outbox:
         never there. Best effort: the message's id, 0 if it had arrived before, None if it did not; never raises for the
         network. With the same `random_id` it arrives once in a place, however often it is tried."""
         number, chat = random_id or self.rng.getrandbits(63) or 1, self.bot
-        if chat and not saved and self.now() >= chat.not_before:
+        if chat and not saved and self.clocks.there() >= chat.not_before:
             chat.error, arrived = await self._say(chat.client, chat.owner, text, number, buttons)
             if isinstance(chat.error, errors.FloodError):
-                chat.not_before = self.now() + timedelta(seconds=getattr(chat.error, "seconds", 60))
+                chat.not_before = self.clocks.there() + timedelta(seconds=getattr(chat.error, "seconds", 60))
             if arrived is not None:
                 return arrived
         if buttons:
@@ -223,9 +229,9 @@ class Outbox:
     def _postpone(self, bubble: Bubble, span: timedelta, again: bool) -> None:
         """Later, with all checks. What was tried before may have arrived all the same, so that it stays `sending`."""
         if again:
-            self._not_before[bubble.id] = self.now() + span
+            self._not_before[bubble.id] = self.clocks.there() + span
         else:
-            self.bubbles.postpone(bubble, self.now() + span)
+            self.bubbles.postpone(bubble, self.clocks.there() + span)
 
     def _unknown(self, bubble: Bubble) -> bool:
         if ended := self.bubbles.end(bubble, "unknown"):
@@ -256,7 +262,7 @@ class Outbox:
         """Look into the chat, then send again with the same `random_id`, then give up and tell the owner. One that was
         `delivered`, since Telegram refuses its `random_id`, is looked for only: the owner may have changed or deleted
         it since."""
-        self._not_before[bubble.id] = self.now() + REST
+        self._not_before[bubble.id] = self.clocks.there() + REST
         try:
             found = await self._find(bubble)
         except errors.FloodError as flood:
@@ -301,7 +307,9 @@ class Outbox:
         """Whether it must not go out: then its reply has been stopped, or is the owner's to decide on."""
         suggestion = self.bubbles.suggestions.get(bubble.suggestion_id)
         if reason := self._reason_against(bubble, suggestion):
-            self.cancel(bubble.suggestion_id, reason)
+            stopped = self.cancel(bubble.suggestion_id, reason)
+            if stopped and reason == EXPIRED and suggestion and suggestion.surface != "auto":
+                self._too_late[bubble.dialog_id] = self.rng.getrandbits(63) or 1
         elif suggestion and (reason := self.gate.against_auto(suggestion, self.clocks.there())):
             if self.bubbles.hand_back(suggestion):
                 self.emit(str(State.OFFERED), dialog=bubble.dialog_id, suggestion=suggestion.id, because=reason)
@@ -313,6 +321,17 @@ class Outbox:
         # After a reconnect our own message may be read from history before the answer to its send is known.
         return self.gate.against(bubble, suggestion, self.now(), self.echoes.ours)
 
+    async def _tell_too_late(self) -> None:
+        """A FLOOD_WAIT that held a reply up may hold this word up, too."""
+        for dialog_id, number in list(self._too_late.items()):
+            if self.clocks.there() < self._too_late_from:
+                return
+            told = f"Your reply to {self.title(dialog_id)} was not sent: by the time it could be, it was too old."
+            if await self.to_owner(told, number) is None:
+                self._too_late_from = self.clocks.there() + TELL_AGAIN
+            else:
+                del self._too_late[dialog_id]
+
     def title(self, dialog_id: int) -> str:
         """What the owner calls a chat."""
         dialog = self.archive.dialog(dialog_id)
@@ -322,10 +341,10 @@ class Outbox:
         """Typing is shown only while a bubble is really on its way, and ended when it is not."""
         called = self._called(bubble) if bubble else None
         place = (bubble.dialog_id, called.topic_id if called else None) if bubble else None
-        fresh = self.now() - self._typing_since < TYPING_LASTS
+        fresh = self.clocks.there() - self._typing_since < TYPING_LASTS
         if place == self._typing_in and (place is None or fresh):
             return
-        self._typing_since = self.now()
+        self._typing_since = self.clocks.there()
         action = types.SendMessageTypingAction() if place else types.SendMessageCancelAction()
         where, self._typing_in = place or self._typing_in or (0, None), place
         try:

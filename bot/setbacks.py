@@ -31,5 +31,6 @@ class Setbacks:
         self.in_a_row, self.told = 0, False
 
     def waits(self, dialog_id: int, now: datetime) -> bool:
-        """Whether it is too early to try again there."""
-        return dialog_id in self._due and now < self._due[dialog_id][1]
+        """Whether it is too early to try again there. What seems to be due later than any try ever is was noted before
+        our clock was set back."""
+        return dialog_id in self._due and now < self._due[dialog_id][1] <= now + LONGEST

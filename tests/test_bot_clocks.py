@@ -1,12 +1,15 @@
 """The server's clock dates messages, ours says what time it is: how old a message is takes both of them."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from bot.clocks import Clocks
 from bot.policy import Mode
 from sandbox.clock import Clock
+from sandbox.server import Sandbox
+from sandbox.small import small_town
 from tests.fakes import RecordedGenerator
-from tests.household import Household, now, person, until
+from tests.household import Household, household, now, person, until
 
 DAYS = timedelta(days=3)
 
@@ -43,3 +46,14 @@ async def test_a_message_is_answered_after_our_clock_jumped(house: Household) ->
         await until(lambda: house.sandbox.calls["GetStateRequest"] > asked)
         await house.sandbox.say(anna.id, house.owner_id, "are you there?")
         await house.heard("offered")
+
+
+async def test_a_reply_on_its_way_leaves_when_it_is_due_though_our_clock_is_put_back(tmp_path: Path) -> None:
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.5) as house:
+        anna, jumped = person(house), timedelta(0)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running(now=lambda: now() + jumped):
+            await sandbox.say(anna.id, house.owner_id, "are you there?")
+            await house.heard("approved")
+            jumped = -timedelta(hours=2)
+            await house.heard("sent", within=60)

@@ -12,7 +12,7 @@ from data.errors import UserError
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.fakes import HandClock, RecordedGenerator
-from tests.household import Household, approved, household, person, settle, told, until
+from tests.household import Household, approved, household, person, review, settle, told, until
 from tests.test_bot_crash import child, event
 
 
@@ -45,6 +45,29 @@ async def test_a_flood_wait_is_obeyed_and_everything_is_checked_again_then(house
         await house.heard("cancelled")
         await settle(5)
         assert house.sandbox.journal.calls["SendMessageRequest"] == calls
+    assert house.delivered() == []
+
+
+async def test_what_the_owner_approved_and_nothing_sent_in_time_is_told(house: Household) -> None:
+    anna, clock = person(house), HandClock()
+    house.allow(anna.id, Mode.ASK)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("offered")
+    assert review(house, "approve")
+
+    def pass_by(seconds: float) -> None:
+        clock.forward(seconds)
+        house.sandbox.town.clock.advance(seconds)
+
+    pass_by(4 * 3600)
+    house.sandbox.faults.refuse("SendMessageRequest", 500, "INTERNAL")
+    async with house.running(now=clock):
+        await house.heard("cancelled", reason="expired")
+        await house.heard("notice_failed")
+        pass_by(61)
+        await until(lambda: bool(told(house)))
+    assert told(house) == [f"Your reply to {anna.title} was not sent: by the time it could be, it was too old."]
     assert house.delivered() == []
 
 

@@ -80,5 +80,6 @@ def test_each_try_waits_longer_than_the_last_up_to_a_minute_and_a_success_forget
         assert not setbacks.waits(2, now)
     assert setbacks.waits(1, now + LONGEST - timedelta(milliseconds=1))
     assert not setbacks.waits(1, now + LONGEST)
+    assert not setbacks.waits(1, now - timedelta(hours=1)), "our clock was set back"
     setbacks.over(1)
     assert (setbacks.waits(1, now), setbacks.in_a_row) == (False, 0)
