@@ -17,14 +17,15 @@ from telethon import errors, events, utils
 from telethon.tl import types
 
 from bot.control import SavedMessages
+from bot.lapses import EVERY, Lapses
 from bot.setbacks import Setbacks
 from bot.twin import Twin
 from data.consent import Ledger
 from data.errors import UserError
 from data.message import Dialog, Kind, Message
 from data.owner import Owner
-from data.pull import Pace, Puller
-from data.telegram import Client, explain, hear, is_withheld, to_dialog
+from data.pull import CLOSED, Pace, Puller
+from data.telegram import Client, explain, hear, is_withheld, readable_errors, to_dialog
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
@@ -42,7 +43,8 @@ PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteRea
 @dataclass(slots=True)
 class Live:
     """One running client. `commands` gets what the owner types into Saved Messages; `demand_fit` raises UserError once
-    the adapter that speaks may no longer be used; `errands` does what other processes ask for."""
+    the adapter that speaks may no longer be used; `errands` does what other processes ask for; `lapses`
+    tells of what ended by itself."""
 
     client: Client
     twin: Twin
@@ -51,6 +53,7 @@ class Live:
     commands: SavedMessages
     demand_fit: Callable[[], None]
     errands: Callable[[], Awaitable[None]]
+    lapses: Lapses
     look: float = LOOK
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _watched: set[int] = field(default_factory=set)
@@ -59,6 +62,7 @@ class Live:
     _reconnections: int = 0
     _ready: bool = False
     _compared: float = 0.0
+    _lapses_from: float = float("-inf")
     _fatal: asyncio.Future[None] = field(init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -76,13 +80,15 @@ class Live:
                 self._looking(self._tell),
                 self._looking(self.errands),
                 self._watch_switches(),
+                self._cut_off(),
                 stop.wait(),
             )
         ]
         try:
             done, _ = await asyncio.wait([*tasks, self._fatal], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            with readable_errors():
+                for task in done:
+                    task.result()
         finally:
             self.twin.writing.interrupt()
             await end(tasks)
@@ -219,8 +225,17 @@ class Live:
             return False
         return dialog_id in self._watched or not self.twin.listening.to(dialog_id)
 
+    async def _cut_off(self) -> None:
+        """Telethon connects anew for ever, but not where the server turns the login away, or has too many connections:
+        then nothing would ever happen again. Raises why."""
+        await self.client.disconnected
+        raise ConnectionError("Telethon has given up")
+
     async def _tell(self) -> None:
-        await self.twin.notices.tell(self.twin.outbox.to_owner)
+        if (clock := asyncio.get_running_loop().time()) >= self._lapses_from:
+            self._lapses_from = clock + EVERY
+            self.lapses.look(self.twin.outbox.clocks.there())
+        await self.twin.notices.tell(self.twin.outbox.to_owner, self.lapses.words)
 
     async def _watch_switches(self) -> None:
         """Stop a reply in the making as soon as somebody pauses or silences its chat, here or in another process; what
@@ -285,7 +300,7 @@ class Live:
         """Bring the archive up to date, then treat what it holds as if its events had come."""
         archive, listening = self.twin.archive, self.twin.listening
         puller = Puller(self.client, archive, _Silent(), self.pace)
-        if not await self._reading(puller.pull(dialog)):
+        if not await self._reading(puller.pull(dialog), dialog):
             self._unreadable.met(dialog.id, self.twin.now())
             return
         self._unreadable.over(dialog.id)
@@ -313,15 +328,18 @@ class Live:
             return self.twin.archive.recent(dialog_id)
         return self.twin.archive.after(dialog_id, since)
 
-    async def _reading(self, reading: Awaitable[None]) -> bool:
-        """Whether it succeeded; if not, whoever waits for it tries again."""
+    async def _reading(self, reading: Awaitable[None], dialog: Dialog | None = None) -> bool:
+        """Whether it succeeded, of this chat if it is one's; if not, whoever waits for it tries again."""
         try:
             await reading
         except (*PASSING, errors.RPCError, UserError, ValueError) as error:
             told = error if isinstance(error, UserError) else explain(error)
             if told and told.code in (3, 4) and not self._fatal.done():
                 self._fatal.set_exception(told)
-            self.twin.emit("trouble", error=type(error).__name__)
+            if dialog and isinstance(error.__cause__, CLOSED):
+                self.lapses.closed(dialog.id)
+            why = error.__cause__ if isinstance(error, UserError) and error.__cause__ else error
+            self.twin.emit("trouble", error=type(why).__name__, **({"dialog": dialog.id} if dialog else {}))
             await asyncio.sleep(1)
             return False
         return True

@@ -17,6 +17,8 @@ RETRY = 5.0
 """Seconds until a notice that could not be told is tried again."""
 ToOwner = Callable[[str, int], Awaitable[int | None]]
 """The outbox's door to the owner: text and `random_id`; None when it did not arrive."""
+Words = Callable[[int, int], str | None]
+"""What is said of a dialog and a number that is no message's; None for a message."""
 
 
 @dataclass(slots=True)
@@ -50,14 +52,16 @@ class Notices:
             ).fetchone()
         )
 
-    async def tell(self, to_owner: ToOwner) -> None:
+    async def tell(self, to_owner: ToOwner, words: Words = lambda _dialog, _number: None) -> None:
         """Tell what was not told yet."""
         for dialog_id, message_id, random_id in self.live.db.execute(
-            "SELECT dialog_id, message_id, random_id FROM notices WHERE told_at IS NULL ORDER BY message_id"
+            "SELECT dialog_id, message_id, random_id FROM notices WHERE told_at IS NULL"
+            " ORDER BY message_id <= 0, message_id"
         ).fetchall():
             dialog = self.archive.dialog(dialog_id)
             who = dialog.title if dialog else "one of your chats"
-            told = await to_owner(f"A message from {who} needs you now. Your twin does not answer it.", random_id)
+            crisis = f"A message from {who} needs you now. Your twin does not answer it."
+            told = await to_owner(words(dialog_id, message_id) or crisis, random_id)
             if told is None:
                 await asyncio.sleep(RETRY)
                 return

@@ -42,12 +42,24 @@ class Policy:
     def mode(self, dialog_id: int, now: datetime) -> Mode:
         """The mode of a chat now; `auto` that was not renewed for a while is `ask`, and so is any while Telegram
         limits the account."""
-        row = self.live.db.execute("SELECT mode, set_at FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
+        row = self.live.db.execute("SELECT mode FROM policy WHERE dialog_id = ?", (dialog_id,)).fetchone()
         if row is None:
             return Mode.OFF
         mode = Mode(row["mode"])
-        stale = now.timestamp() - row["set_at"] > self.limits.auto_days * 86400
-        return Mode.ASK if mode is Mode.AUTO and (stale or now < self.limited_until()) else mode
+        fallen = mode is Mode.AUTO and (self.lapsed(dialog_id, now) or now < self.limited_until())
+        return Mode.ASK if fallen else mode
+
+    def lapsed(self, dialog_id: int, now: datetime) -> bool:
+        """Whether the chat was set to `auto`, and that was not renewed in time."""
+        row = self.live.db.execute(
+            "SELECT set_at FROM policy WHERE dialog_id = ? AND mode = ?", (dialog_id, Mode.AUTO)
+        ).fetchone()
+        return row is not None and now.timestamp() - row["set_at"] > self.limits.auto_days * 86400
+
+    def listed_since(self) -> list[tuple[int, float]]:
+        """The chats that are not off, and when that was set last."""
+        rows = self.live.db.execute("SELECT dialog_id, set_at FROM policy WHERE mode != ?", (Mode.OFF,))
+        return [(row[0], row[1]) for row in rows]
 
     def limit(self, until: datetime) -> None:
         """Telegram limits the account: until then no chat is automatic."""

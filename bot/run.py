@@ -22,6 +22,7 @@ from bot.gate import Gate
 from bot.hearing import Hearing
 from bot.home import Home
 from bot.inbox import Inbox
+from bot.lapses import Lapses
 from bot.listening import Listening
 from bot.live import LOOK, Live, end
 from bot.livedb import LiveDb
@@ -40,7 +41,7 @@ from data.errors import UserError
 from data.owner import Owner
 from data.pull import Pace
 from data.rhythm import Gaps
-from data.telegram import Login, connect, owner_of
+from data.telegram import Login, connect, owner_of, readable_errors
 from training.adapter import Adapter
 
 
@@ -76,7 +77,8 @@ async def run(
             gate = Gate(archive, policy, control, expire)
             gaps = Gaps.of(home.dataset)
             outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds, gaps=gaps)
-            await outbox.tell_time()
+            with readable_errors():
+                await outbox.tell_time()
             inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
             notices = Notices(live, archive, responder.guard.crisis, now)
             writing = writing or Writing()
@@ -116,7 +118,8 @@ async def run(
                 clerk.errands.clear()
                 beside = [asyncio.ensure_future(each) for each in _beside(desk, login, owner, twin, orders)]
                 try:
-                    await Live(client, twin, owner, pace, commands, fit, clerk.step, look).run(stop)
+                    lapses = Lapses(policy, notices)
+                    await Live(client, twin, owner, pace, commands, fit, clerk.step, lapses, look).run(stop)
                 finally:
                     await end(beside)
                 await clerk.leave()

@@ -182,6 +182,18 @@ class Archive(Store):
                 ],
             )
 
+    def renew(self, dialog: Dialog) -> None:
+        """Write what a chat has become over what was known of it. Its place in the list only the list tells; a deleted
+        account keeps the name that it had."""
+        known = self.dialog(dialog.id)
+        if known is None:
+            return
+        title = known.title if dialog.kind is Kind.DELETED else dialog.title
+        protected = dialog.protected or (dialog.kind is Kind.PRIVATE and known.protected)
+        now = replace(dialog, title=title, protected=protected, last_at=known.last_at, archived=known.archived)
+        if now != known:
+            self.save_dialogs([now])
+
     def set_protected(self, dialog_id: int, protected: bool) -> None:
         """Remember whether a chat forbids saving its content."""
         self.db.execute("UPDATE dialogs SET protected = ? WHERE id = ?", (protected, dialog_id))

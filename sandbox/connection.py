@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox.server import Sandbox
 
 UNKNOWN_KEY = struct.pack("<i", -404)
+CROWDED = struct.pack("<iii", -429, -429, -429)
 BAD_SALT = 48
 LONGEST = 1 << 24
 
@@ -84,6 +85,10 @@ class Connection:
         return body
 
     def _packet(self, packet: bytes) -> None:
+        if self.sandbox.faults.crowded:
+            self.sandbox.faults.crowded -= 1
+            self._writer.write(CROWDED)
+            return
         if packet[:8] == bytes(8):
             answer = self._handshake.step(BinaryReader(packet[20:]).tgread_object())
             if self._handshake.key:

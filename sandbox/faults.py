@@ -49,6 +49,8 @@ class Faults:
     unproved_exchanges: int = 0
     """The next so many key exchanges end with a proof that does not fit. It happens by itself too: Telethon drops the
     leading zeros of a key before it hashes it, so about one exchange in 200 fails and is made again."""
+    crowded: int = 0
+    """The next so many packets are answered by `-429`: there are too many connections."""
     _before: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _after: dict[str, deque[_Plan]] = field(default_factory=lambda: defaultdict(deque))
     _update_delay: float = 0.0
@@ -118,7 +120,7 @@ class Faults:
         self._before.clear()
         self._after.clear()
         self.latency = self._update_delay = 0.0
-        self._shuffle = self._lost = self._twice = self.unproved_exchanges = 0
+        self._shuffle = self._lost = self._twice = self.unproved_exchanges = self.crowded = 0
 
     async def before(self, name: str) -> None:
         """Called before a request is executed. Raises Refusal or Dropped."""

@@ -20,7 +20,7 @@ from sandbox.clock import Clock
 from sandbox.server import Sandbox
 from sandbox.small import ALMA, small_town
 from tests.fakes import HandClock, RecordedGenerator
-from tests.household import Household, now, person, settle, until
+from tests.household import Household, now, person, settle, told, until
 from tests.terminal import Terminal, ended
 
 
@@ -248,13 +248,16 @@ async def test_a_chat_whose_history_cannot_be_read_is_tried_ever_less_often(hous
     anna, clock = person(house), HandClock()
     house.allow(person(house, 1).id, Mode.AUTO)  # it has been read, and Saved Messages before it, once the client runs
     async with house.running(now=clock):
-        house.sandbox.faults.refuse("GetHistory", 400, "PEER_ID_INVALID", times=1000)
+        house.sandbox.faults.refuse("GetHistory", 400, "CHANNEL_PRIVATE", times=1000)
         house.allow(anna.id, Mode.AUTO)
         for tried, seconds in enumerate((0, 0.6, 1.1, 2.1), 1):
             clock.forward(seconds)
-            await house.heard("trouble", times=tried)
+            await house.heard("trouble", times=tried, dialog=anna.id, error="ChannelPrivateError")
             await settle(1.5)
             assert len([event for event in house.events if event["event"] == "trouble"]) == tried, "it waits"
         house.sandbox.faults.clear()
         clock.forward(5)
         await house.heard("watching", dialog=anna.id)
+        await until(lambda: bool(told(house)))
+    (notice,) = told(house)
+    assert notice.startswith(f"{anna.title} can no longer be read.")

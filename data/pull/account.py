@@ -27,7 +27,7 @@ from data.telegram import Client, Listed
 
 IN_FLIGHT = 4
 """Chats that are read at a time."""
-_CLOSED = (errors.ChannelPrivateError, errors.ChannelInvalidError, errors.PeerIdInvalidError, errors.ForbiddenError)
+CLOSED = (errors.ChannelPrivateError, errors.ChannelInvalidError, errors.PeerIdInvalidError, errors.ForbiddenError)
 """What Telegram says of one chat that can no longer be read; the others can."""
 _FAREWELL = 5.0
 """Seconds within which a failed export must be ended, or it is left to Telegram."""
@@ -130,7 +130,7 @@ class Account:
             self.report.excluded["protected chats"] += 1
             return error
         except UserError as error:
-            if isinstance(error.__cause__, _CLOSED):
+            if isinstance(error.__cause__, CLOSED):
                 self.report.excluded["chats closed to you"] += 1
                 return UserError(f"{dialog.title} can no longer be read.", "Were you removed, or was it deleted?")
             if error.code is not ExitCode.CONSENT:

@@ -147,6 +147,8 @@ class Puller:
         self.report.excluded += page.heard.left_out
         self.withheld += page.heard.withheld
         self.archive.save_people(person for person in page.heard.people if person.kind is not Kind.SELF)
+        if page.dialog:
+            self.archive.renew(page.dialog)
 
     def _before_since(self, page: Page) -> bool:
         return self.since is not None and page.oldest < self.since
@@ -162,4 +164,4 @@ class Puller:
 
     async def _page(self, dialog: Dialog, offset_id: int) -> Page:
         peer = await self.client.get_input_entity(dialog.id)
-        return await pages.read(self.ask, peer, offset_id, self.since)
+        return await pages.read(self.ask, dialog.id, peer, offset_id, self.since)

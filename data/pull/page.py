@@ -8,9 +8,9 @@ from typing import Any
 from telethon import utils
 from telethon.tl import functions
 
-from data.message import Message
+from data.message import Dialog, Message
 from data.pull.question import Asker
-from data.telegram import Heard, hear
+from data.telegram import Heard, hear, itself
 
 PAGE = 100
 """Telegram's own limit for one request."""
@@ -22,6 +22,8 @@ class Page:
 
     ids: tuple[int, ...]
     """Every id on the page, newest first, whether kept or not."""
+    dialog: Dialog | None
+    """The chat itself as it is now, where that came along."""
     heard: Heard
     messages: Sequence[Message]
     """Those that are kept."""
@@ -32,18 +34,20 @@ class Page:
     """How many changes a supergroup had when the page was made."""
 
 
-async def read(ask: Asker, peer: Any, offset_id: int, since: datetime | None) -> Page:
-    """The page below `offset_id` (0: from the top). Raises UserError."""
+async def read(ask: Asker, dialog_id: int, peer: Any, offset_id: int, since: datetime | None) -> Page:
+    """The page of a chat below `offset_id` (0: from the top). Raises UserError."""
     request = functions.messages.GetHistoryRequest(
         peer=peer, offset_id=offset_id, offset_date=None, add_offset=0, limit=PAGE, max_id=0, min_id=0, hash=0
     )
     answer = await ask(request)
-    heard = hear(answer.messages, [*answer.users, *answer.chats])
+    entities = [*answer.users, *answer.chats]
+    heard = hear(answer.messages, entities)
     dates = {each.id: each.date for each in answer.messages if getattr(each, "date", None)}
     wanted = [each for each, date in dates.items() if not since or date >= since]
     ids = tuple(each.id for each in answer.messages)
     return Page(
         ids=ids,
+        dialog=itself(dialog_id, entities),
         heard=heard,
         messages=[message for message in heard.messages if not since or message.sent_at >= since],
         oldest=min(dates.values(), default=datetime.min.replace(tzinfo=UTC)),

@@ -7,7 +7,7 @@ from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahea
 from data.telegram.failure import ends_login, explain, readable_errors, refusal
 from data.telegram.listing import Ask, Listed, dialogs_of, folders, listing, within
 from data.telegram.login import log_in_by_code, log_in_by_qr, log_out, owner_of
-from data.telegram.values import Heard, Withheld, hear, is_withheld, left_out_because, to_dialog, to_message
+from data.telegram.values import Heard, Withheld, hear, is_withheld, itself, left_out_because, to_dialog, to_message
 
 __all__ = [
     "TEST_SERVERS",
@@ -26,6 +26,7 @@ __all__ = [
     "folders",
     "hear",
     "is_withheld",
+    "itself",
     "left_out_because",
     "listing",
     "log_in_by_code",

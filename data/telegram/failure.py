@@ -53,6 +53,12 @@ def explain(error: BaseException) -> UserError | None:
                 "Give it in international form: --phone +15551234567",
                 ExitCode.NOT_LOGGED_IN,
             )
+        case errors.InvalidBufferError(code=429):
+            return UserError(
+                "Telegram takes no more connections of this account for now.",
+                "Run it again in a few minutes; is something else connecting all the time?",
+                ExitCode.FLOOD,
+            )
         case ConnectionError() if "auth_key" in str(error):  # Telethon's word for a server that could not prove itself
             return UserError(
                 "Telegram cannot be reached: there is a server, but no secure connection could be agreed on.",

@@ -56,6 +56,15 @@ def to_dialog(entity: Any, last_at: datetime | None = None, *, archived: bool = 
     )
 
 
+def itself(dialog_id: int, entities: Iterable[Any]) -> Dialog | None:
+    """A chat as it came along with its messages; None where it did not, or not whole."""
+    whole = (
+        e for e in entities if isinstance(e, types.User | types.Chat | types.Channel) and not getattr(e, "min", None)
+    )
+    found = next((each for each in whole if utils.get_peer_id(each) == dialog_id), None)
+    return to_dialog(found) if found else None
+
+
 def to_person(entity: Any) -> Person:
     """Somebody who writes in a group: a User, or a Chat or Channel in whose name somebody writes."""
     name = utils.get_display_name(entity) or "(deleted account)"
