@@ -6,7 +6,7 @@ surface was faster, or a newer message came, the answer is "outdated" and nothin
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.inbox import Inbox
 from bot.suggestion import State, Suggestion, Suggestions
@@ -37,6 +37,8 @@ class Review:
     now: Callable[[], datetime]
     surface: str = "terminal"
     """Where the owner decides."""
+    expire: timedelta | None = None
+    """How old a suggestion may become, where no client runs that ends it."""
 
     def waiting(self) -> list[Card]:
         """What waits for the owner here, oldest first. What lies in an input box is decided there: sent from both
@@ -45,13 +47,21 @@ class Review:
 
     def rows(self) -> list[Suggestion]:
         """The same without their chats, which takes a thousandth of the time."""
-        return [each for each in self.suggestions.in_state(*WAITING) if each.surface != "draft"]
+        return [each for each in self.suggestions.in_state(*WAITING) if self._waits(each)]
+
+    def in_boxes(self) -> list[Suggestion]:
+        """What waits in the input boxes of the owner's apps, to be decided on there."""
+        return [each for each in self.suggestions.in_state(*WAITING) if each.surface == "draft"]
 
     def card(self, suggestion_id: int) -> Card | None:
         """One that still waits, by its number."""
         found = self.suggestions.get(suggestion_id)
-        waits = found is not None and found.state in WAITING and found.surface != "draft"
-        return self.card_of(found) if found and waits else None
+        return self.card_of(found) if found and self._waits(found) else None
+
+    def _waits(self, each: Suggestion) -> bool:
+        """Whether it is decided on here."""
+        old = self.expire is not None and abs(self.now() - each.created_at) > self.expire
+        return each.state in WAITING and each.surface != "draft" and not old
 
     def card_of(self, suggestion: Suggestion) -> Card:
         """A suggestion with the end of its chat."""

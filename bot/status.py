@@ -30,6 +30,8 @@ class Status:
     mode_counts: dict[str, int]
     paused: bool
     pending: int
+    in_boxes: int
+    """How many of these lie in input boxes of Telegram, and are decided on there."""
     waiting: list[dict[str, object]]
     """What waits, chat by chat: suggestions for the owner, messages for a reply, bubbles for their delivery."""
     limited_until: datetime | None
@@ -57,6 +59,7 @@ def look(desk: Desk) -> Status:
     modes = Counter(str(mode) for mode in desk.policy.modes(desk.now).values()) if live else Counter[str]()
     logged_in = account.is_logged_in(desk) and not account.has_ended(desk)
     holder = desk.home.holder()
+    pending = Suggestions(desk.live).in_state(*OPEN) if live else []
     found = Status(
         logged_in=logged_in,
         account=owner.name if owner else None,
@@ -67,7 +70,8 @@ def look(desk: Desk) -> Status:
         adapter=chosen.name(desk),
         mode_counts=dict(modes),
         paused=Control(desk.live).paused(desk.now) if live else False,
-        pending=len(Suggestions(desk.live).in_state(*OPEN)) if live else 0,
+        pending=len(pending),
+        in_boxes=sum(each.surface == "draft" for each in pending),
         waiting=_waiting(desk) if live else [],
         limited_until=until if live and (until := desk.policy.limited_until()) > desk.now else None,
         companion=_companion(desk, live),
@@ -123,6 +127,6 @@ def _next(status: Status, somebody_agreed: bool) -> str:
             "doppelgram chats set CHAT --mode draft",
         ),
         (not status.paused, "doppelgram resume"),
-        (status.pending == 0, "doppelgram review"),
+        (status.pending == status.in_boxes, "doppelgram review"),
     )
     return next((verb for done, verb in steps if not done), "doppelgram run")

@@ -87,6 +87,8 @@ class Twin:
         for chat in self.inbox.ready(self.now()):
             if self.control.paused(self.now()):
                 break
+            if chat not in self.inbox.ready(self.now()):
+                continue  # more came there while another chat was answered
             if not self.setbacks.waits(chat.dialog_id, self.now()):
                 await self.answer(chat)
                 answered = True

@@ -177,6 +177,7 @@ def suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED)
     with closing(LiveDb(home / "live.db")) as live:
         suggestions = Suggestions(live)
         (upto,) = live.db.execute("SELECT coalesce(max(upto_id), 100000) + 1 FROM suggestions").fetchone()
+        now = datetime.now(UTC)
         made = suggestions.add(
             dialog_id=dialog_id,
             upto_id=upto,
@@ -188,10 +189,10 @@ def suggest(home: Path, dialog_id: int, text: str, state: State = State.OFFERED)
             reasons=[],
             adapter="test",
             answers=[],
-            now=NOW,
+            now=now,
         )
-        moved = suggestions.move(made, State.OFFERED, NOW, surface="review")
+        moved = suggestions.move(made, State.OFFERED, now, surface="review")
         assert moved
         if state is not State.OFFERED:
-            assert suggestions.move(moved, state, NOW, surface="terminal")
+            assert suggestions.move(moved, state, now, surface="terminal")
         return made.id

@@ -162,15 +162,23 @@ async def test_what_cannot_be_undone_wants_its_verb_typed_at_a_terminal(tmp_path
 async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path)
     (await terminal("resume")).ok()
-    numbers = [suggest(terminal.home, dialog, f"hello {dialog}") for dialog in (1, 2, 3, 4)]
+    numbers = [suggest(terminal.home, dialog, f"hello {dialog}") for dialog in (1, 2, 3, 4, 5)]
     screen = await Screen.of(terminal, "review")
-    for number, keys in zip(numbers, ("a\n", "e\nmy own words\n\n", "x\ns\n", "q\n"), strict=True):
+    for number, keys in zip(numbers, ("a\n", "e\nmy own words\n\n", "x\ns\n", "e\n\n", "q\n"), strict=True):
         await screen.sees(f"suggestion {number},")
         screen.types(keys)
     assert await screen.ends() == 0
+    assert screen.shown.count("Done.") == 3
+    assert screen.shown.count("It goes on waiting.") == 1
     with closing(LiveDb(terminal.home / "live.db")) as live:
         ended = [Suggestions(live).get(number) for number in numbers]
-    assert [each.state for each in ended if each] == [State.APPROVED, State.EDITED, State.SKIPPED, State.OFFERED]
+    assert [each.state for each in ended if each] == [
+        State.APPROVED,
+        State.EDITED,
+        State.SKIPPED,
+        State.OFFERED,
+        State.OFFERED,
+    ]
     assert ended[1]
     assert ended[1].final == ("my own words",)
 

@@ -10,7 +10,7 @@ from bot.policy import Mode, Policy
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.fakes import RecordedGenerator, unsure
+from tests.fakes import HandClock, RecordedGenerator, unsure
 from tests.household import Household, household, now, paused, person, settle, until
 
 
@@ -106,6 +106,30 @@ async def test_what_is_never_automatic_is_held_and_a_crisis_tells_the_owner_at_o
     assert house.delivered() == []
     notices = [d for d in house.sandbox.journal.deliveries if d.peer_id == house.owner_id and d.via_session is not None]
     assert len(notices) == 1
+
+
+async def test_what_comes_while_another_chat_is_answered_waits_to_be_quiet_like_any_other(house: Household) -> None:
+    """Both were quiet at the same look; what was so of the second when the first began counts no more."""
+    anna, boris, clock, gate = person(house), person(house, 1), HandClock(), threading.Event()
+    for each in (anna, boris):
+        house.allow(each.id, Mode.ASK)
+    generator = RecordedGenerator(gate=gate)
+    async with house.running(generator, now=clock):
+        for each in (anna, boris):
+            await house.sandbox.say(each.id, house.owner_id, "lunch was great")
+        await house.heard("incoming", times=2)
+        clock.forward(1)
+        await until(lambda: len(generator.asked) == 1)
+        await house.sandbox.say(boris.id, house.owner_id, "and dinner too")
+        await house.heard("incoming", times=3)
+        gate.set()
+        await house.heard("offered", dialog=anna.id)
+        await settle(0.5)
+        assert len(generator.asked) == 1
+        clock.forward(1)
+        await house.heard("offered", dialog=boris.id)
+    assert len(generator.asked) == 2
+    assert generator.asked[1].turns[-1].texts[-2:] == ("lunch was great", "and dinner too")
 
 
 async def test_after_many_replies_without_the_owner_auto_asks(tmp_path: Path) -> None:

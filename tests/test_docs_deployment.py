@@ -57,6 +57,7 @@ def test_the_unit_does_not_start_again_what_no_restart_mends() -> None:
     words = re.findall(r"RestartPreventExitStatus=(.*)", block("ini"))[0].split()
     mended_by_a_restart = {ExitCode.OK, ExitCode.ERROR, ExitCode.FLOOD, ExitCode.INTERRUPTED}
     assert {ExitCode(int(word)) for word in words} == set(ExitCode) - mended_by_a_restart
+    assert "StartLimitIntervalSec=0" in block("ini").splitlines(), "an hour without a network is no reason to give up"
 
 
 def test_the_launchd_agent_is_a_property_list_that_keeps_it_running_and_private() -> None:

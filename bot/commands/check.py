@@ -20,7 +20,9 @@ def status(as_json: Json = False) -> None:
         show.data(found.as_json())
         return
     modes = ", ".join(f"{n} {mode}" for mode, n in sorted(found.mode_counts.items())) or "all off"
-    waiting = f"{found.pending} suggestions wait for you" if found.pending else "nothing waits for you"
+    waits = f"{show.count(found.pending, 'suggestion')} wait{'s' if found.pending == 1 else ''} for you"
+    boxes = f" ({found.in_boxes} in your input boxes in Telegram)" if found.in_boxes else ""
+    state = f"{'running' if found.running else 'not running'}{', paused' if found.paused else ''}"
     show.table(
         ("", ""),
         [
@@ -31,7 +33,7 @@ def status(as_json: Json = False) -> None:
             ("modes", modes),
             *([("companion", found.companion)] if found.companion else []),
             *([("at work", found.busy)] if found.busy else []),
-            ("now", f"{'paused' if found.paused else 'running' if found.running else 'not running'}; {waiting}"),
+            ("now", f"{state}; {f'{waits}{boxes}' if found.pending else 'nothing waits for you'}"),
         ],
     )
     for row in found.waiting:
@@ -41,7 +43,8 @@ def status(as_json: Json = False) -> None:
     if found.limited_until:
         until = f"{found.limited_until.astimezone(zone):%a %H:%M}"
         show.say(f"Telegram limits this account: nothing is automatic until {until}.")
-    show.say(f"Next: {found.next}", "bold")
+    if not (found.running and found.next == where.RUN):
+        show.say(f"Next: {found.next}", "bold")
 
 
 def doctor(as_json: Json = False) -> None:

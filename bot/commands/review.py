@@ -34,15 +34,33 @@ def review(
     with Desk.open() as desk:
         room = _open(desk)
         if given:
-            _by_flag(room, approve, edit, text or [], another, skip, as_json)
+            _by_flag(room, approve, edit, _said(text or []), another, skip, as_json)
         elif as_json:
             show.data([_row(card) for card in room.waiting()])
         elif ask.at_terminal():
             _one_by_one(room)
         else:
-            _list(room.waiting())
-        if not desk.home.is_held() and not as_json:
-            show.say("What is approved is sent when this runs: doppelgram run")
+            _list(room)
+        if not as_json:
+            _then(desk)
+
+
+def _then(desk: "Desk") -> None:
+    """What keeps an approved reply from leaving."""
+    from bot.control import Control
+
+    if desk.home.holder() != "doppelgram run":
+        show.say("What is approved is sent when this runs: doppelgram run")
+    if Control(desk.live).paused(desk.now):
+        show.say("The twin is paused: what is approved is sent after doppelgram resume.")
+
+
+def _said(texts: list[str]) -> list[str]:
+    """Messages with something in them. Raises UserError when there is none, as there was an option for it."""
+    said = [stripped for text in texts if (stripped := text.strip())]
+    if texts and not said:
+        raise UserError("An empty text is no message.", "To send nothing: --skip ID.", ExitCode.USAGE)
+    return said
 
 
 def _named(
@@ -58,8 +76,12 @@ def _open(desk: "Desk") -> "Review":
     from bot.review import Review
     from bot.suggestion import Suggestions
 
-    inbox = Inbox(desk.live, timedelta(seconds=desk.settings.live.debounce_seconds))
-    return Review(desk.archive, Suggestions(desk.live), inbox, lambda: datetime.now(UTC))
+    limits = desk.settings.live
+    inbox, expire = (
+        Inbox(desk.live, timedelta(seconds=limits.debounce_seconds)),
+        timedelta(minutes=limits.expire_minutes),
+    )
+    return Review(desk.archive, Suggestions(desk.live), inbox, lambda: datetime.now(UTC), expire=expire)
 
 
 def _by_flag(
@@ -74,6 +96,10 @@ def _by_flag(
     number = next(value for _, value in _named(approve, edit, another, skip) if value is not None)
     card = room.card(number)
     if card is None:
+        box = next((each for each in room.in_boxes() if each.id == number), None)
+        if box:
+            title = room.card_of(box).title
+            raise UserError(f"Suggestion {number} lies in the input box of {title}.", "Send or clear it in Telegram.")
         raise UserError(f"No suggestion {number} waits.", "See them with: doppelgram review --json")
     if approve is not None:
         done, state = room.approve(card), "approved"
@@ -107,13 +133,23 @@ def _row(card: "Card") -> dict[str, Any]:
     }
 
 
-def _list(cards: "list[Card]") -> None:
-    if not cards:
-        show.say("Nothing waits for you.")
-    show.table(
-        ("id", "chat", "state", "texts"),
-        [(c.suggestion.id, c.title, c.suggestion.state, " / ".join(c.suggestion.texts)) for c in cards],
-    )
+def _list(room: "Review") -> None:
+    cards = room.waiting()
+    if cards:
+        show.table(
+            ("id", "chat", "state", "texts"),
+            [(c.suggestion.id, c.title, c.suggestion.state, " / ".join(c.suggestion.texts)) for c in cards],
+        )
+    else:
+        show.say("Nothing waits for you here.")
+    _elsewhere(room)
+
+
+def _elsewhere(room: "Review") -> None:
+    """What is decided on in Telegram."""
+    if boxes := room.in_boxes():
+        there = show.count(len(boxes), "suggestion")
+        show.say(f"{there} in your input boxes in Telegram: send or clear {'it' if len(boxes) == 1 else 'them'} there.")
 
 
 def _one_by_one(room: "Review") -> None:
@@ -126,18 +162,26 @@ def _one_by_one(room: "Review") -> None:
             pass
         if key == "q":
             return
-        if key != "l":
-            show.say("Done." if _decide(room, card, key) else "Outdated: something newer happened there.")
-    show.say("Nothing waits for you." if not seen else "That was all.")
+        texts = _version() if key == "e" else []
+        if key == "l" or (key == "e" and not texts):
+            show.say("It goes on waiting.")
+        else:
+            show.say("Done." if _decide(room, card, key, texts) else "Outdated: something newer happened there.")
+    show.say("Nothing waits for you here." if not seen else "That was all.")
+    _elsewhere(room)
 
 
-def _decide(room: "Review", card: "Card", key: str) -> bool:
+def _version() -> list[str]:
+    show.say("Your version, one message a line; an empty line ends it.")
+    texts: list[str] = []
+    while said := ask.line(f"message {len(texts) + 1}", "--text"):
+        texts.append(said)
+    return texts
+
+
+def _decide(room: "Review", card: "Card", key: str, texts: list[str]) -> bool:
     if key == "e":
-        show.say("Your version, one message a line; an empty line ends it.")
-        texts: list[str] = []
-        while said := ask.line(f"message {len(texts) + 1}", "--text"):
-            texts.append(said)
-        return room.edit(card, texts) if texts else True
+        return room.edit(card, texts)
     return {"a": room.approve, "n": room.another, "s": room.skip}[key](card)
 
 

@@ -111,10 +111,13 @@ def run(
             asyncio.run(_look_in(desk))
             _warn_of_silence(desk)
             from bot import speaker
+            from bot.policy import Mode
             from bot.writing import Writing
 
             responder, adapter, model = speaker.waking(desk, desk.archive)
             name = adapter.card.name if adapter else "the untuned base"
+            if not adapter and Mode.AUTO in desk.policy.modes(desk.now).values():
+                show.say("Without an adapter it asks where the mode is auto: doppelgram train", "yellow")
             show.say(f"Running with {name}. Ctrl-C stops it; from elsewhere, this silences it: doppelgram pause")
             writing = Writing()
             with ExitStack() as opened:
@@ -136,13 +139,18 @@ async def _look_in(desk: "Desk") -> None:
 
 
 def _warn_of_silence(desk: "Desk") -> None:
-    """A listed chat without consent for both sides is off, and says so."""
+    """What keeps the twin from speaking: a pause, no chat that is listed, or none of both sides' consent there."""
+    from bot.control import Control
     from bot.policy import Mode
     from data.consent import Ledger
     from data.transcript import Scope
 
-    consents = Ledger(desk.archive).active()
-    for dialog_id, mode in desk.policy.modes(desk.now).items():
+    consents, modes = Ledger(desk.archive).active(), desk.policy.modes(desk.now)
+    if Control(desk.live).paused(desk.now):
+        show.say("It is paused, and says nothing until: doppelgram resume", "yellow")
+    if all(mode is Mode.OFF for mode in modes.values()):
+        show.say("No chat is listed, so it has nothing to do: doppelgram chats set CHAT --mode draft", "yellow")
+    for dialog_id, mode in modes.items():
         if mode is not Mode.OFF and (dialog_id not in consents or consents[dialog_id].scope is not Scope.CHAT):
             dialog = desk.archive.dialog(dialog_id)
             name = show.plain(dialog.title) if dialog else str(dialog_id)
