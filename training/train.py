@@ -7,7 +7,6 @@ order and at which rate says `schedule`.
 
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +19,7 @@ from data import samples
 from data.errors import ExitCode, UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, ranks, recompute, shortage, work
+from training import checkpoint, peak, ranks, recompute, shortage, work
 from training.encode import Encoded, Encoder
 from training.loop import Loop, Progress
 from training.loop import StepReport as StepReport
@@ -228,9 +227,4 @@ def _peak_memory() -> int:
     """Bytes: of the GPU where there is one, else of this process."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak.resident()
