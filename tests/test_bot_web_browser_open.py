@@ -95,7 +95,7 @@ def test_what_changes_while_an_answer_is_on_its_way_is_asked_for_afterwards(hous
             held.wait()
         seen.page.wait_for_timeout(800)  # longer than a look at files takes
         held.release()
-        expect(seen.page.locator("#curve")).to_contain_text("Done", ignore_case=False)
+        expect(seen.page.locator("#curve .when")).to_have_text("Done")
 
 
 def test_the_log_shows_what_is_sent_while_it_is_open(house: PaperHouse, look: Look) -> None:
