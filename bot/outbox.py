@@ -24,6 +24,7 @@ from bot.echoes import NEAR, Echoes, Emit
 from bot.gate import EXPIRED, Gate
 from bot.livedb import LiveDb
 from bot.suggestion import State, Suggestion
+from bot.typist import Place, Typist
 from data.archive import Archive
 from data.message import Message
 from data.rhythm import Gaps
@@ -44,8 +45,6 @@ LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutEr
 LOOK_BACK = 30
 """Among so many of a chat's newest messages one whose answer was lost is looked for."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
-TYPING_LASTS = timedelta(seconds=5)
-"""A typing notice fades after six seconds, so it is repeated a little earlier, never more often."""
 
 
 @dataclass(slots=True)
@@ -67,19 +66,18 @@ class Outbox:
     bubbles: Bubbles = field(init=False)
     clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
+    typist: Typist = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
     _too_late: dict[int, int] = field(default_factory=dict, init=False)
     """The chats in which what the owner had approved was not sent in time, until they are told, with a `random_id`."""
     _too_late_from: datetime = field(default=LONG_AGO, init=False)
     _recalled: int | None = field(default=None, init=False)
-    _typing_in: tuple[int, int | None] | None = field(default=None, init=False)
-    """The chat, and its topic."""
-    _typing_since: datetime = field(default=LONG_AGO, init=False)
 
     def __post_init__(self) -> None:
         self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng, self.gaps)
         self.clocks = Clocks(self.now)
         self.echoes = Echoes(self.bubbles, self.archive, self.emit, self.clocks)
+        self.typist = Typist(self.client, self.clocks)
 
     def plan(self, suggestion: Suggestion) -> bool:
         """Put an approved or edited suggestion on its way."""
@@ -125,14 +123,14 @@ class Outbox:
                 ready.append(bubble)
         await self._tell_too_late()
         if not ready:
-            await self._show_typing(None)
+            await self.typist.show(None)
             return None
         bubble = min(ready, key=lambda each: each.due_at)
         wait = bubble.due_at - self.clocks.there().timestamp()
         if wait <= 0:
             await self.to_contact(bubble)
             return 0.0
-        await self._show_typing(bubble if wait <= 10 else None)
+        await self.typist.show(self._place(bubble) if wait <= 10 else None)
         return wait
 
     async def to_contact(self, bubble: Bubble) -> None:
@@ -337,21 +335,9 @@ class Outbox:
         dialog = self.archive.dialog(dialog_id)
         return dialog.title if dialog else "one of your chats"
 
-    async def _show_typing(self, bubble: Bubble | None) -> None:
-        """Typing is shown only while a bubble is really on its way, and ended when it is not."""
-        called = self._called(bubble) if bubble else None
-        place = (bubble.dialog_id, called.topic_id if called else None) if bubble else None
-        fresh = self.clocks.there() - self._typing_since < TYPING_LASTS
-        if place == self._typing_in and (place is None or fresh):
-            return
-        self._typing_since = self.clocks.there()
-        action = types.SendMessageTypingAction() if place else types.SendMessageCancelAction()
-        where, self._typing_in = place or self._typing_in or (0, None), place
-        try:
-            peer = await self.client.get_input_entity(where[0])
-            await self.client(functions.messages.SetTypingRequest(peer, action, top_msg_id=where[1]))
-        except (*LOST, errors.RPCError, ValueError):
-            return  # a nicety: never worth a failure
+    def _place(self, bubble: Bubble) -> Place:
+        called = self._called(bubble)
+        return bubble.dialog_id, called.topic_id if called else None
 
 
 def cancelled(error: BaseException) -> bool:

@@ -35,6 +35,7 @@ TELETHON = {
     "data.pull.question",
     "bot.live",
     "bot.outbox",
+    "bot.typist",
     "bot.drafts",
     "bot.companion",
     "bot.control",
