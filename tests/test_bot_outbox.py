@@ -48,6 +48,17 @@ async def test_a_flood_wait_is_obeyed_and_everything_is_checked_again_then(house
     assert house.delivered() == []
 
 
+async def test_nobody_is_shown_to_type_while_a_long_flood_wait_lasts(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.AUTO)
+    house.sandbox.faults.flood("SendMessageRequest", 60)
+    async with house.running():
+        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
+        await house.heard("flood_wait", seconds=60)
+        await settle(0.5)
+    assert "typing" not in [event.kind for event in house.sandbox.journal.events]
+
+
 async def test_what_the_owner_approved_and_nothing_sent_in_time_is_told(house: Household) -> None:
     anna, clock = person(house), HandClock()
     house.allow(anna.id, Mode.ASK)
