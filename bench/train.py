@@ -3,7 +3,7 @@
     python -m bench.train
 
 Needs the extras `train`, `demo` and `bench`. In this order: our losses against an unpacked reference; FLOPs per real
-token on two sets; the peak memory of a step; process CPU seconds. About ten minutes on two idle cores.
+token on two sets; the peak memory of a step; process CPU seconds. About 20 minutes of a processor.
 """
 
 import argparse
