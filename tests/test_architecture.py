@@ -2,6 +2,7 @@
 every file can be read in one sitting."""
 
 import ast
+import fnmatch
 import importlib
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+SYSTEM = "system"
 ROOMS = ("data", "training", "bot", "sandbox", "bench")
 MAY_IMPORT = {
     "data": set[str](),
@@ -283,3 +285,14 @@ def test_nothing_private_is_tracked() -> None:
     )
     private = re.compile(r"(^|/)\.env$|\.session(-journal)?$|\.safetensors$|\.db$|\.gguf$")
     assert [path for path in tracked if private.search(path)] == []
+
+
+def test_where_a_program_cannot_be_installed_all_tests_that_need_it_are_left_out() -> None:
+    """A skipped test is a failure in `.ci/run`, so one that it forgets would fail on such a machine."""
+    left_out = re.findall(r"--ignore-glob=([^\s\"]+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"))
+    files = [
+        path for path in (ROOT / "tests").glob("test_*.py") if f"mark.{SYSTEM}" in path.read_text(encoding="utf-8")
+    ]
+    assert len(files) > len(left_out) > 2
+    wrong = [path.name for path in files if not any(fnmatch.fnmatch(str(path), each) for each in left_out)]
+    assert wrong == []
