@@ -77,10 +77,8 @@ def _open(desk: "Desk") -> "Review":
     from bot.suggestion import Suggestions
 
     limits = desk.settings.live
-    inbox, expire = (
-        Inbox(desk.live, timedelta(seconds=limits.debounce_seconds)),
-        timedelta(minutes=limits.expire_minutes),
-    )
+    inbox = Inbox(desk.live, timedelta(seconds=limits.debounce_seconds))
+    expire = timedelta(minutes=limits.expire_minutes)
     return Review(desk.archive, Suggestions(desk.live), inbox, lambda: datetime.now(UTC), expire=expire)
 
 
