@@ -1,14 +1,22 @@
-"""Two switches for the whole test run, `--long` for the long forms and `--strict-skips` where a skip is a failure; and
-the house that the tests of the live room share."""
+"""Two switches for the whole test run, `--long` for the long forms and `--strict-skips` where a skip is a failure; the
+house that the tests of the live room share; and the browser of those that look at the page."""
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.household import Household, household
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from bot.web.server import Page
+    from tests.chromium import Look
+    from tests.paper_house import PaperHouse
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,3 +68,32 @@ async def house(tmp_path: Path) -> AsyncIterator[Household]:
     """A home logged in to a fresh small town."""
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path) as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+def chromium() -> "Iterator[Browser]":
+    """A real browser, started once for a file. Only who asks for it loads Playwright."""
+    from tests.chromium import browser
+
+    with browser() as running:
+        yield running
+
+
+@pytest.fixture
+def page(house: "PaperHouse") -> "Iterator[Page]":
+    """The page over a house of paper, which the file brings itself."""
+    from bot.web.server import serving
+    from tests.paper_house import recorded
+
+    with serving(house.settings, house.home, recorded()) as open_page:
+        yield open_page
+
+
+@pytest.fixture
+def look(chromium: "Browser", page: "Page") -> "Iterator[Look]":
+    """Windows of that browser on that page."""
+    from tests.chromium import Look
+
+    looking = Look(chromium, page.link)
+    yield looking
+    looking.close()

@@ -4,7 +4,6 @@ complaint of the browser's and without a request to anybody else."""
 import asyncio
 import statistics
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
@@ -14,39 +13,20 @@ from playwright.sync_api import Browser, expect
 
 from bot.policy import Mode
 from bot.suggestion import State
-from bot.web.server import Page, serving
+from bot.web.server import serving
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from sandbox.stage import FIRST_CONTACT as JUNO
-from tests.chromium import CHROMIUM, INSTALL, PHONE, SIZES, Look, browser, window
+from tests.chromium import CHROMIUM, INSTALL, PHONE, SIZES, Look, window
 from tests.household import household, person
-from tests.paper_house import PaperHouse, paper_house, recorded
+from tests.paper_house import PaperHouse, paper_house
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reason=INSTALL)]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> PaperHouse:
     return paper_house(tmp_path)
-
-
-@pytest.fixture
-def page(house: PaperHouse) -> Iterator[Page]:
-    with serving(house.settings, house.home, recorded()) as open_page:
-        yield open_page
-
-
-@pytest.fixture
-def look(chromium: Browser, page: Page) -> Iterator[Look]:
-    looking = Look(chromium, page.link)
-    yield looking
-    looking.close()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["phone", "desk"])

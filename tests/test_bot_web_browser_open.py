@@ -1,7 +1,6 @@
 """A page that is left open, in a real browser: each room follows what happens meanwhile, and a server that is gone is
 not mistaken for silence."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -14,34 +13,15 @@ from bot.livedb import LiveDb
 from bot.suggestion import State
 from bot.web.server import Page, serving
 from sandbox.stage import FIRST_CONTACT as JUNO
-from tests.chromium import CHROMIUM, INSTALL, Look, Window, browser, window
-from tests.paper_house import ADAPTER, PaperHouse, furnish, leave_adapter, paper_house, recorded
+from tests.chromium import CHROMIUM, INSTALL, Look, Window, window
+from tests.paper_house import ADAPTER, PaperHouse, furnish, leave_adapter, paper_house
 
 pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reason=INSTALL)]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> PaperHouse:
     return paper_house(tmp_path)
-
-
-@pytest.fixture
-def page(house: PaperHouse) -> Iterator[Page]:
-    with serving(house.settings, house.home, recorded()) as open_page:
-        yield open_page
-
-
-@pytest.fixture
-def look(chromium: Browser, page: Page) -> Iterator[Look]:
-    looking = Look(chromium, page.link)
-    yield looking
-    looking.close()
 
 
 def test_how_many_wait_is_seen_in_every_room_and_in_the_name_of_the_tab(house: PaperHouse, look: Look) -> None:

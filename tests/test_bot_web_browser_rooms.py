@@ -1,7 +1,6 @@
 """The rooms of the page in a real browser, at the size of a phone and of a desk: every action, without a complaint of
 the browser's, without a request to anybody else, and so that everybody can use it."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +13,10 @@ from bot.limits import Limits
 from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
 from bot.silence import pause
-from bot.web.server import Page, serving
+from bot.web.server import serving
 from sandbox.stage import FIRST_CONTACT as JUNO
 from tests import screenshots
-from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Look, Window, browser, window
+from tests.chromium import CHROMIUM, DESK, INSTALL, PHONE, SIZES, Look, Window, window
 from tests.hostile import FIRST, PAYLOADS, hostile_house
 from tests.paper_house import PaperHouse, furnish, paper_house, recorded
 from tests.paper_report import paper_report
@@ -26,28 +25,9 @@ pytestmark = [pytest.mark.system, pytest.mark.skipif(not CHROMIUM.exists(), reas
 ROOMS = ("/", "/chats", "/twin", "/training", "/report", "/game", "/game/friend", "/log")
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browser() as running:
-        yield running
-
-
 @pytest.fixture
 def house(tmp_path: Path) -> PaperHouse:
     return paper_house(tmp_path)
-
-
-@pytest.fixture
-def page(house: PaperHouse) -> Iterator[Page]:
-    with serving(house.settings, house.home, recorded()) as open_page:
-        yield open_page
-
-
-@pytest.fixture
-def look(chromium: Browser, page: Page) -> Iterator[Look]:
-    looking = Look(chromium, page.link)
-    yield looking
-    looking.close()
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(PHONE, "dark"), (DESK, "light")], ids=["phone-dark", "desk-light"])
