@@ -19,13 +19,13 @@ from bot import face
 from bot.botchat import BotChat, Standing, note
 from bot.control import Orders, verb
 from bot.face import Act, Tap
-from bot.live import PASSING, end
+from bot.live import end
 from bot.outbox import Outbox, cancelled
 from bot.shelf import Shelf
 from bot.suggestion import Suggestion
 from bot.taps import Taps
 from data.errors import ExitCode, UserError
-from data.telegram import Client, Login, connect, ends_login, explain
+from data.telegram import PASSING, TROUBLE, Client, Login, connect, ends_login, explain
 
 LOOK = 0.2
 """Seconds between two looks at the rows."""
@@ -151,7 +151,7 @@ class Companion:
             said = NOT_NOTED
             self.outbox.emit("trouble", at="companion", error=type(error).__name__)
         self._wake.set()
-        with suppress(*PASSING, errors.RPCError):  # too late for an answer, which changes nothing
+        with suppress(*TROUBLE):  # too late for an answer, which changes nothing
             await event.answer(said[:200])
         await self._disown(query)
 
@@ -160,7 +160,7 @@ class Companion:
         tap = Tap.of(query.data)
         placed = self.taps.cards.of(tap.suggestion_id) if tap else None
         if placed and placed.message_id not in (None, query.msg_id) and (chat := self.outbox.bot):
-            with suppress(*PASSING, errors.RPCError):
+            with suppress(*TROUBLE):
                 await self._write(chat, query.msg_id, "This suggestion has another card.", None)
 
     async def _on_text(self, event: Any) -> None:

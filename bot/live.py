@@ -1,7 +1,6 @@
 """The live client: Telethon's events in, the twin's loop, the outbox out.
 
-A handler only converts, saves and enqueues. Events may come twice, late or not at all, so a reconciler re-reads recent
-history of the listed chats at the start, after a reconnect, and every few minutes.
+A handler only converts, saves and enqueues. Events may come twice, late or not at all: see `bot.reconciler`.
 """
 
 import asyncio
@@ -9,72 +8,56 @@ import contextlib
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from telethon import errors, events, utils
+from telethon import events, utils
 from telethon.tl import types
 
 from bot.control import SavedMessages
 from bot.lapses import EVERY, Lapses
-from bot.setbacks import Setbacks
+from bot.reconciler import Reconciler
 from bot.twin import Twin
 from data.consent import Ledger
-from data.errors import UserError
 from data.message import Dialog, Kind, Message
 from data.owner import Owner
-from data.pull import CLOSED, Pace, Puller
-from data.telegram import Client, explain, hear, is_withheld, readable_errors, to_dialog
+from data.telegram import TROUBLE, Client, explain, hear, is_withheld, readable_errors, to_dialog
 
 LOOK = 0.1
 """Seconds between two looks at the rows: what another process wrote is noticed within this time."""
 SHORTEST = 0.005
 """Seconds between two looks at the least, however soon something is due."""
-RECONCILE = 180.0
-"""Seconds between two readings of recent history."""
-JUMP = 10.0
-"""Seconds by which our clock may jump before it is compared with the server's anew."""
 Hear = Callable[[Message], None]
-PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, errors.ServerError)
-"""What a network does; the next look tries again."""
 
 
 @dataclass(slots=True)
 class Live:
     """One running client. `commands` gets what the owner types into Saved Messages; `demand_fit` raises UserError once
-    the adapter that speaks may no longer be used; `errands` does what other processes ask for; `lapses`
-    tells of what ended by itself."""
+    the adapter that speaks may no longer be used; `errands` does what other processes ask for; `lapses` tells of what
+    ended by itself."""
 
     client: Client
     twin: Twin
     owner: Owner
-    pace: Pace
+    reconciler: Reconciler
     commands: SavedMessages
     demand_fit: Callable[[], None]
     errands: Callable[[], Awaitable[None]]
     lapses: Lapses
     look: float = LOOK
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _watched: set[int] = field(default_factory=set)
-    _caught_up: set[int] = field(default_factory=set)
-    _unreadable: Setbacks = field(default_factory=Setbacks)
-    _reconnections: int = 0
-    _ready: bool = False
-    _compared: float = 0.0
+    _running: bool = False
     _lapses_from: float = float("-inf")
-    _fatal: asyncio.Future[None] = field(init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`. Raises UserError when the login has ended."""
-        self._fatal = asyncio.get_running_loop().create_future()
-        self._compared = self._offset()
+        self._running = True
         self._subscribe()
         self.twin.emit("started", owner=self.owner.user_id)
         tasks: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(loop)
             for loop in (
-                self._reconciling(),
+                self.reconciler.run(),
                 self._looking(self._answer),
                 self._looking(self._deliver, first=self.twin.outbox.recover),
                 self._looking(self._tell),
@@ -85,14 +68,14 @@ class Live:
             )
         ]
         try:
-            done, _ = await asyncio.wait([*tasks, self._fatal], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             with readable_errors():
                 for task in done:
                     task.result()
         finally:
             self.twin.writing.interrupt()
             await end(tasks)
-            self._fatal.cancel()
+            self._running = False
             self.twin.writing.close()
             self.twin.emit("stopped")
 
@@ -124,13 +107,13 @@ class Live:
                 if not self._listens(dialog, event):
                     return
                 if dialog.id < 0 and event.sender is None and event.message.from_id:
-                    self._watched.discard(dialog.id)  # who wrote it is not known here: the reading brings both
+                    self.reconciler.missed(dialog.id)  # who wrote it is not known here: the reading brings both
                 elif message := self._kept(dialog, event):
                     own(message) if message.mine else theirs(message)
                 elif is_withheld(event.message):
                     self.twin.hearing.withheld(dialog.id, event.message.id, event.raw_text or "", mine=bool(event.out))
         except sqlite3.Error as error:  # a full disk, say: Telegram still has the message, so the chat is read again
-            self._watched.discard(dialog.id)
+            self.reconciler.missed(dialog.id)
             self.twin.emit("trouble", error=type(error).__name__)
 
     def _kept(self, dialog: Dialog, event: Any) -> Message | None:
@@ -145,7 +128,7 @@ class Live:
         try:
             self.twin.hearing.deleted(event.deleted_ids, event.chat_id)
         except sqlite3.Error as error:  # a full disk, say: the next reading of the chats shows it again
-            self._watched.clear()
+            self.reconciler.missed()
             self.twin.emit("trouble", error=type(error).__name__)
 
     async def _on_typing(self, event: Any) -> None:
@@ -163,7 +146,7 @@ class Live:
             asyncio.get_running_loop().call_later(2, self._draft_cleared, dialog_id)
 
     def _draft_cleared(self, dialog_id: int) -> None:
-        if not self._fatal.done():  # it may have ended meanwhile, and its rows be closed
+        if self._running:  # it may have ended meanwhile, and its rows be closed
             self.twin.hearing.draft_cleared(dialog_id)
 
     async def _chat_of(self, event: Any) -> Dialog | None:
@@ -197,7 +180,7 @@ class Live:
                     await first()
                     first = None
                 wait = await look()
-            except (*PASSING, errors.RPCError) as error:
+            except TROUBLE as error:
                 if (told := explain(error)) and told.code in (3, 4):
                     raise told from error
                 self.twin.emit("trouble", error=type(error).__name__)
@@ -214,16 +197,10 @@ class Live:
         return self.twin.inbox.next_quiet(self.twin.now())
 
     async def _deliver(self) -> float | None:
-        await self.twin.tidy(self._up_to_date)
-        while (wait := await self.twin.outbox.step(self._up_to_date)) == 0.0:
+        await self.twin.tidy(self.reconciler.up_to_date)
+        while (wait := await self.twin.outbox.step(self.reconciler.up_to_date)) == 0.0:
             pass
         return wait
-
-    def _up_to_date(self, dialog_id: int) -> bool:
-        """Whether this chat's history has been read since we connected; one that is not listed needs no reading."""
-        if not self.client.in_touch or self.client.reconnections != self._reconnections or self._jumped:
-            return False
-        return dialog_id in self._watched or not self.twin.listening.to(dialog_id)
 
     async def _cut_off(self) -> None:
         """Telethon connects anew for ever, but not where the server turns the login away, or has too many connections:
@@ -255,95 +232,6 @@ class Live:
             before = listed
             await asyncio.sleep(self.look)
 
-    async def _reconciling(self) -> None:
-        """Read Saved Messages and recent history of the listed chats at the start, of a newly listed one at once, of
-        all now and then."""
-        last = float("-inf")
-        clock = asyncio.get_running_loop().time
-        while True:
-            reconnections, offset = self.client.reconnections, self._offset()
-            if self._jumped or clock() - last >= RECONCILE or reconnections != self._reconnections:
-                self._watched.clear()
-                if reconnections != self._reconnections:
-                    self._caught_up.clear()
-                # A pause typed while we were away comes before everything that could still be sent.
-                if not (
-                    await self._reading(self.twin.outbox.tell_time()) and await self._reading(self.commands.catch_up())
-                ):
-                    continue
-                last, self._reconnections, self._compared = clock(), reconnections, offset
-            dialogs = self.twin.listening.dialogs()
-            for dialog in dialogs:
-                if self._still_unread(dialog):
-                    await self._reconcile(dialog)
-            self._watched &= {dialog.id for dialog in dialogs}
-            if not self._ready and not any(self._still_unread(dialog) for dialog in dialogs):
-                self._ready = True
-                self.twin.emit("ready")
-            await asyncio.sleep(self.look)
-
-    def _still_unread(self, dialog: Dialog) -> bool:
-        """Whether it is to be read now."""
-        unread = dialog.id not in self._watched or self.twin.listening.since(dialog.id) is None
-        return unread and not self._unreadable.waits(dialog.id, self.twin.now())
-
-    @property
-    def _jumped(self) -> bool:
-        """Whether our clock was set since it was compared with the server's."""
-        return abs(self._offset() - self._compared) > JUMP
-
-    def _offset(self) -> float:
-        """This machine's clock against one that never jumps, in seconds."""
-        return self.twin.now().timestamp() - asyncio.get_running_loop().time()
-
-    async def _reconcile(self, dialog: Dialog) -> None:
-        """Bring the archive up to date, then treat what it holds as if its events had come."""
-        archive, listening = self.twin.archive, self.twin.listening
-        puller = Puller(self.client, archive, _Silent(), self.pace)
-        if not await self._reading(puller.pull(dialog), dialog):
-            self._unreadable.met(dialog.id, self.twin.now())
-            return
-        self._unreadable.over(dialog.id)
-        with archive.transaction():  # what another process forgets or masks meanwhile is not written again
-            if not listening.to(dialog.id):
-                return
-            since = listening.since(dialog.id)
-            there = self._there(dialog.id, since)
-            if since is None:  # now it is known where history ends; read once more for what came meanwhile
-                listening.begin(dialog.id, there)
-                self._watched.discard(dialog.id)
-                return
-            self.twin.hearing.read(dialog.id, [message for message in there if message.id > since])
-            for each in sorted(puller.withheld, key=lambda withheld: withheld.id):
-                if each.id > since:
-                    self.twin.hearing.withheld(dialog.id, each.id, each.text, mine=each.mine)
-        self._watched.add(dialog.id)
-        self._caught_up.add(dialog.id)
-        self.twin.emit("watching", dialog=dialog.id)
-
-    def _there(self, dialog_id: int, since: int | None) -> list[Message]:
-        """The newest messages of a chat; at the start and after a reconnect all that came since the twin listens, since
-        more may have been written while we were away than one reading shows."""
-        if since is None or dialog_id in self._caught_up:
-            return self.twin.archive.recent(dialog_id)
-        return self.twin.archive.after(dialog_id, since)
-
-    async def _reading(self, reading: Awaitable[None], dialog: Dialog | None = None) -> bool:
-        """Whether it succeeded, of this chat if it is one's; if not, whoever waits for it tries again."""
-        try:
-            await reading
-        except (*PASSING, errors.RPCError, UserError, ValueError) as error:
-            told = error if isinstance(error, UserError) else explain(error)
-            if told and told.code in (3, 4) and not self._fatal.done():
-                self._fatal.set_exception(told)
-            if dialog and isinstance(error.__cause__, CLOSED):
-                self.lapses.closed(dialog.id)
-            why = error.__cause__ if isinstance(error, UserError) and error.__cause__ else error
-            self.twin.emit("trouble", error=type(why).__name__, **({"dialog": dialog.id} if dialog else {}))
-            await asyncio.sleep(1)
-            return False
-        return True
-
 
 async def end(tasks: Collection[asyncio.Future[Any]]) -> None:
     """Cancel these until every one has ended: a library may swallow a cancellation that comes as a wait succeeds."""
@@ -352,13 +240,3 @@ async def end(tasks: Collection[asyncio.Future[Any]]) -> None:
             task.cancel()
         await asyncio.wait(pending, timeout=1)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class _Silent:
-    """The live client shows no progress of its small pulls."""
-
-    def page(self, dialog: Dialog, messages: int) -> None:
-        """Nothing to show."""
-
-    def waiting(self, seconds: float, until: datetime) -> None:
-        """Nothing to show."""

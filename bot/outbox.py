@@ -28,7 +28,7 @@ from bot.typist import Place, Typist
 from data.archive import Archive
 from data.message import Message
 from data.rhythm import Gaps
-from data.telegram import Client, ends_login, refusal, to_message
+from data.telegram import PASSING, Client, ends_login, refusal, to_message
 
 RETRY_WITHIN = timedelta(minutes=5)
 """How long Telegram remembers a `random_id` is not documented, so an older one is never sent again."""
@@ -39,9 +39,6 @@ TELL_WITHIN = 20.0
 TELL_AGAIN = timedelta(minutes=1)
 REST = timedelta(seconds=2)
 """Between two looks for a message whose answer was lost."""
-LOST = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.ServerError)
-"""The request may have been carried out, or not."""
-
 LOOK_BACK = 30
 """Among so many of a chat's newest messages one whose answer was lost is looked for."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -170,7 +167,7 @@ class Outbox:
                 return None, _message_id(await client(request), number)
         except errors.RandomIdDuplicateError:
             return None, 0
-        except (*LOST, errors.RPCError, asyncio.CancelledError) as error:
+        except (*PASSING, errors.RPCError, asyncio.CancelledError) as error:
             if cancelled(error):
                 raise
             self.emit("notice_failed", error=type(error).__name__)
@@ -203,7 +200,7 @@ class Outbox:
             await self._peer_flood(bubble)
         except errors.RandomIdDuplicateError:
             await self._settle(bubble, delivered=True)
-        except LOST:
+        except PASSING:
             self.emit("answer_lost", outbox=bubble.id)  # the row stays `sending`; a later step settles it
         except (errors.RPCError, ValueError) as error:
             if ends_login(error):
@@ -266,7 +263,7 @@ class Outbox:
         except errors.FloodError as flood:
             self._postpone(bubble, timedelta(seconds=getattr(flood, "seconds", 60)), again=True)
             return
-        except LOST:
+        except PASSING:
             return  # out of reach; a later step tries again
         except (errors.RPCError, ValueError) as error:
             if ends_login(error):

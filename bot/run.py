@@ -30,6 +30,7 @@ from bot.notices import Notices
 from bot.online import Clerk
 from bot.outbox import Outbox
 from bot.policy import Policy
+from bot.reconciler import Reconciler
 from bot.respond import Responder
 from bot.review import Review
 from bot.settings import Settings
@@ -119,7 +120,8 @@ async def run(
                 beside = [asyncio.ensure_future(each) for each in _beside(desk, login, owner, twin, orders)]
                 try:
                     lapses = Lapses(policy, notices)
-                    await Live(client, twin, owner, pace, commands, fit, clerk.step, lapses, look).run(stop)
+                    reconciler = Reconciler(client, twin, pace, commands, lapses, look)
+                    await Live(client, twin, owner, reconciler, commands, fit, clerk.step, lapses, look).run(stop)
                 finally:
                     await end(beside)
                 await clerk.leave()

@@ -1,18 +1,16 @@
 """What the other side sees while a bubble is coming: that somebody is typing."""
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from telethon import errors
 from telethon.tl import functions, types
 
 from bot.clocks import Clocks
-from data.telegram import Client
+from data.telegram import TROUBLE, Client
 
 LASTS = timedelta(seconds=5)
 """A typing notice fades after six seconds, so it is repeated a little earlier, never more often."""
-FAILURES = (ConnectionError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, errors.RPCError, ValueError)
+FAILURES = (*TROUBLE, ValueError)
 Place = tuple[int, int | None]
 """A chat, and its topic."""
 

@@ -4,13 +4,15 @@ The server is a value (`Server`): Telegram itself, its test data centres, or any
 """
 
 from data.telegram.client import TEST_SERVERS, Client, Login, Server, clock_ahead, connect
-from data.telegram.failure import ends_login, explain, readable_errors, refusal
+from data.telegram.failure import PASSING, TROUBLE, ends_login, explain, readable_errors, refusal
 from data.telegram.listing import Ask, Listed, dialogs_of, folders, listing, within
 from data.telegram.login import log_in_by_code, log_in_by_qr, log_out, owner_of
 from data.telegram.values import Heard, Withheld, hear, is_withheld, itself, left_out_because, to_dialog, to_message
 
 __all__ = [
+    "PASSING",
     "TEST_SERVERS",
+    "TROUBLE",
     "Ask",
     "Client",
     "Heard",

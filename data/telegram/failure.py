@@ -7,6 +7,11 @@ from telethon import errors
 
 from data.errors import ExitCode, UserError
 
+PASSING = (ConnectionError, OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, errors.ServerError)
+"""What a network does, and the next try may not meet. A request that ends so may have been carried out, or not."""
+TROUBLE = (*PASSING, errors.RPCError)
+"""That, or a refusal of Telegram's."""
+
 
 class readable_errors:
     """Turns what Telethon raises, and a person can do something about, into a UserError."""
