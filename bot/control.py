@@ -33,8 +33,10 @@ AWAY = 100
 class Control:
     """Paused or not. While paused nothing is generated and nothing is sent to a contact."""
 
-    def __init__(self, live: LiveDb) -> None:
+    def __init__(self, live: LiveDb, clocks: Clocks | None = None) -> None:
         self._live = live
+        self._clocks = clocks
+        """A running client's. Ours may jump, so there a pause until some moment is over when both say so."""
         self._file = live.path.with_name("PAUSE")
         """Whoever can make a file, on a disk that is full or from a phone's file browser, can pause."""
 
@@ -42,8 +44,8 @@ class Control:
         """Whether everything stands still now."""
         if self._file.exists():
             return True
-        until = self._until()
-        return until is not None and now < until
+        until, there = self._until(), self._clocks.there() if self._clocks else now
+        return until is not None and min(now, there) < until
 
     def paused_until(self) -> datetime | None:
         """The end of a pause, or where there is none, of the last one; None for one without an end."""

@@ -67,7 +67,7 @@ class Digest:
 
     async def step(self) -> None:
         """Send what is due. The first one is due when the time comes for the first time."""
-        now = self.outbox.now() + self.outbox.clocks.ahead
+        now = self.outbox.clocks.there()
         local, told = now.astimezone(self.policy.zone), self._told()
         today, struck = local.date(), local.time() >= self.at
         if told is None:
@@ -102,7 +102,7 @@ class Digest:
     def text(self, since: float, now: datetime) -> str:
         """Names of chats and counts, no word of theirs."""
         head = f"Your twin, {now.astimezone(self.policy.zone):%a %d %b}"
-        head += ", paused" if self.control.paused(self.outbox.now()) else ""
+        head += ", paused" if self.control.paused(self.outbox.clocks.now()) else ""
         counts = self._counts(since)
         lines = [f"{self.outbox.title(dialog_id)}: {_line(each)}" for dialog_id, each in counts.items()]
         more = [f"and {len(lines) - MOST} more chats"] if len(lines) > MOST else []

@@ -53,7 +53,7 @@ class Outbox:
     archive: Archive
     gate: Gate
     emit: Emit
-    now: Callable[[], datetime]
+    clocks: Clocks
     bubble_seconds: float = 1.5
     rng: random.Random = field(default_factory=random.SystemRandom)
     gaps: Gaps | None = None
@@ -61,7 +61,6 @@ class Outbox:
     bot: BotChat | None = field(default=None, init=False)
     """The owner's chat with their own bot, while it can be reached."""
     bubbles: Bubbles = field(init=False)
-    clocks: Clocks = field(init=False)
     echoes: Echoes = field(init=False)
     typist: Typist = field(init=False)
     _not_before: dict[int, datetime] = field(default_factory=dict, init=False)
@@ -71,8 +70,7 @@ class Outbox:
     _recalled: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.bubbles = Bubbles(self.live, self.now, self.bubble_seconds, self.rng, self.gaps)
-        self.clocks = Clocks(self.now)
+        self.bubbles = Bubbles(self.live, self.clocks.now, self.bubble_seconds, self.rng, self.gaps)
         self.echoes = Echoes(self.bubbles, self.archive, self.emit, self.clocks)
         self.typist = Typist(self.client, self.clocks)
 
@@ -236,7 +234,7 @@ class Outbox:
     async def _peer_flood(self, bubble: Bubble) -> None:
         """Telegram calls us a spammer: for a day nothing is sent by itself."""
         self.bubbles.end(bubble, "cancelled")
-        until = self.now() + SPAMMER
+        until = self.clocks.there() + SPAMMER
         self.gate.policy.limit(until)
         self.emit("peer_flood", outbox=bubble.id)
         chat = self.title(bubble.dialog_id)
@@ -314,7 +312,7 @@ class Outbox:
 
     def _reason_against(self, bubble: Bubble, suggestion: Suggestion | None) -> str | None:
         # After a reconnect our own message may be read from history before the answer to its send is known.
-        return self.gate.against(bubble, suggestion, self.now(), self.echoes.ours)
+        return self.gate.against(bubble, suggestion, self.clocks.now(), self.echoes.ours)
 
     async def _tell_too_late(self) -> None:
         """A FLOOD_WAIT that held a reply up may hold this word up, too."""

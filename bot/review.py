@@ -7,11 +7,15 @@ surface was faster, or a newer message came, the answer is "outdated" and nothin
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from bot.inbox import Inbox
-from bot.suggestion import State, Suggestion, Suggestions
+from bot.suggestion import OPEN, State, Suggestion, Suggestions
 from data.archive import Archive
 from data.message import Message
+
+if TYPE_CHECKING:
+    from bot.desk import Desk
 
 WAITING = (State.HELD, State.OFFERED)
 CONTEXT = 3
@@ -40,6 +44,14 @@ class Review:
     expire: timedelta | None = None
     """How old a suggestion may become, where no client runs that ends it."""
 
+    @classmethod
+    def of(cls, desk: "Desk", surface: str) -> "Review":
+        """The one of a home, for a process that may run without a client."""
+        limits = desk.settings.live
+        inbox = Inbox(desk.live, timedelta(seconds=limits.debounce_seconds))
+        expire = timedelta(minutes=limits.expire_minutes)
+        return cls(desk.archive, Suggestions(desk.live), inbox, lambda: desk.now, surface, expire)
+
     def waiting(self) -> list[Card]:
         """What waits for the owner here, oldest first. What lies in an input box is decided there: sent from both
         places it would go out twice."""
@@ -48,6 +60,10 @@ class Review:
     def rows(self) -> list[Suggestion]:
         """The same without their chats, which takes a thousandth of the time."""
         return [each for each in self.suggestions.in_state(*WAITING) if self._waits(each)]
+
+    def open(self) -> list[Suggestion]:
+        """What is not decided anywhere yet: waiting here, in a box, or about to be shown."""
+        return [each for each in self.suggestions.in_state(*OPEN) if not self._too_old(each)]
 
     def in_boxes(self) -> list[Suggestion]:
         """What waits in the input boxes of the owner's apps, to be decided on there."""
@@ -60,8 +76,10 @@ class Review:
 
     def _waits(self, each: Suggestion) -> bool:
         """Whether it is decided on here."""
-        old = self.expire is not None and abs(self.now() - each.created_at) > self.expire
-        return each.state in WAITING and each.surface != "draft" and not old
+        return each.state in WAITING and each.surface != "draft" and not self._too_old(each)
+
+    def _too_old(self, each: Suggestion) -> bool:
+        return self.expire is not None and abs(self.now() - each.created_at) > self.expire
 
     def card_of(self, suggestion: Suggestion) -> Card:
         """A suggestion with the end of its chat."""

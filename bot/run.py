@@ -12,6 +12,7 @@ from bot import account, agreement, chosen
 from bot.answers import Answers
 from bot.cards import Cards
 from bot.caution import Caution
+from bot.clocks import Clocks
 from bot.companion import Companion
 from bot.control import Control, Orders, SavedMessages
 from bot.desk import Desk
@@ -72,12 +73,12 @@ async def run(
             owner = await owner_of(client)
             limits = settings.live
             policy = Policy(live, limits, ZoneInfo(settings.transcript.zone))
-            control = Control(live)
+            control = Control(live, clocks := Clocks(now))
             expire = timedelta(minutes=limits.expire_minutes)
             archive = responder.archive
             gate = Gate(archive, policy, control, expire)
             gaps = Gaps.of(home.dataset)
-            outbox = Outbox(client, live, archive, gate, emit, now, limits.bubble_seconds, gaps=gaps)
+            outbox = Outbox(client, live, archive, gate, emit, clocks, limits.bubble_seconds, gaps=gaps)
             with readable_errors():
                 await outbox.tell_time()
             inbox, suggestions = Inbox(live, timedelta(seconds=limits.debounce_seconds)), Suggestions(live)
@@ -85,7 +86,7 @@ async def run(
             writing = writing or Writing()
             twin = Twin(
                 archive=archive,
-                listening=Listening(live, archive, policy, outbox.clocks),
+                listening=Listening(live, archive, policy, clocks),
                 hearing=Hearing(archive, inbox, notices, suggestions, outbox, writing, emit, now, expire),
                 writing=writing,
                 inbox=inbox,
@@ -110,7 +111,7 @@ async def run(
                 ),
                 seed=settings.train.seed,
             )
-            orders = Orders(control, Answers(twin), outbox.clocks)
+            orders = Orders(control, Answers(twin), clocks)
             commands = SavedMessages(client, orders)
             pace = Pace(settings.pull.requests_per_second)
             fit = partial(chosen.demand_fit, adapter, archive)

@@ -7,7 +7,7 @@ from datetime import datetime
 from bot import account, botchat, chosen
 from bot.control import Control
 from bot.desk import Desk
-from bot.suggestion import OPEN, Suggestions
+from bot.review import Review
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -59,7 +59,7 @@ def look(desk: Desk) -> Status:
     modes = Counter(str(mode) for mode in desk.policy.modes(desk.now).values()) if live else Counter[str]()
     logged_in = account.is_logged_in(desk) and not account.has_ended(desk)
     holder = desk.home.holder()
-    pending = Suggestions(desk.live).in_state(*OPEN) if live else []
+    pending = Review.of(desk, "terminal").open() if live else []
     found = Status(
         logged_in=logged_in,
         account=owner.name if owner else None,
@@ -85,6 +85,7 @@ def look(desk: Desk) -> Status:
 _WAITING = """
     SELECT dialog_id AS id, sum(what = 's') AS suggestions, sum(what = 'm') AS messages, sum(what = 'b') AS bubbles
     FROM (SELECT dialog_id, 's' AS what FROM suggestions WHERE state IN ('pending', 'held', 'offered')
+              AND abs(created_at - :now) <= :expire
           UNION ALL SELECT dialog_id, 'm' FROM inbox WHERE outcome IS NULL
           UNION ALL SELECT dialog_id, 'b' FROM outbox WHERE state IN ('planned', 'sending'))
     GROUP BY dialog_id ORDER BY dialog_id
@@ -92,7 +93,8 @@ _WAITING = """
 
 
 def _waiting(desk: Desk) -> list[dict[str, object]]:
-    rows = [dict(row) for row in desk.live.db.execute(_WAITING)]
+    limits = {"now": desk.now.timestamp(), "expire": desk.settings.live.expire_minutes * 60}
+    rows = [dict(row) for row in desk.live.db.execute(_WAITING, limits)]
     titles = {dialog.id: dialog.title for dialog in desk.archive.dialogs()}
     return [row | {"title": titles.get(row["id"], str(row["id"]))} for row in rows]
 

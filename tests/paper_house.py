@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from bot.curve import Curve, Point
+from bot.desk import Desk
 from bot.guard import Guard
 from bot.home import Home
 from bot.inbox import Inbox, Outcome
@@ -19,6 +20,7 @@ from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
 from bot.respond import Responder
 from bot.settings import Settings, WebSettings
+from bot.status import Status, look
 from bot.suggestion import State, Suggestion, Suggestions
 from bot.web.model import Lent
 from bot.writing import Writing
@@ -90,10 +92,20 @@ class PaperHouse:
             assert found
             return found
 
+    def age(self, number: int, hours: float) -> None:
+        """It was offered so much earlier."""
+        with closing(LiveDb(self.home.live)) as live:
+            live.db.execute("UPDATE suggestions SET created_at = created_at - ? WHERE id = ?", (hours * 3600, number))
+
     def waiting(self) -> list[int]:
         """The numbers of those that wait."""
         with closing(LiveDb(self.home.live)) as live:
             return [each.id for each in Suggestions(live).in_state(State.HELD, State.OFFERED)]
+
+    def status(self) -> Status:
+        """What `doppelgram status` finds."""
+        with Desk.at(self.settings, self.home) as desk:
+            return look(desk)
 
     def decide(self, number: int, state: State, surface: str = "terminal") -> None:
         """Another surface decides."""

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.clocks import Clocks
+from bot.control import Control
 from bot.policy import Mode
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
 from sandbox.small import small_town
 from tests.fakes import RecordedGenerator
-from tests.household import Household, household, now, person, until
+from tests.household import Household, household, now, person, settle, until
 
 DAYS = timedelta(days=3)
 
@@ -57,3 +58,18 @@ async def test_a_reply_on_its_way_leaves_when_it_is_due_though_our_clock_is_put_
             await house.heard("approved")
             jumped = -timedelta(hours=2)
             await house.heard("sent", within=60)
+
+
+async def test_a_pause_for_a_while_holds_though_our_clock_runs_ahead(house: Household) -> None:
+    anna = person(house)
+    house.allow(anna.id, Mode.ASK)
+    with house.live() as live:
+        control = Control(live)
+        control.pause(until=now() + timedelta(minutes=30))
+        async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + DAYS):
+            await house.sandbox.say(anna.id, house.owner_id, "are you there?")
+            await house.heard("incoming")
+            await settle(0.5)
+            assert house.suggestions() == []
+            control.resume(now())
+            await house.heard("offered")

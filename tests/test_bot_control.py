@@ -16,6 +16,7 @@ from bot.livedb import LiveDb
 from bot.policy import Mode
 from sandbox.box import Post
 from sandbox.furniture import BOT
+from tests.fakes import HandClock
 from tests.household import Household, now, paused, person, review, settle, until
 
 if TYPE_CHECKING:
@@ -52,6 +53,19 @@ def test_a_pause_for_a_while_ends_by_itself(tmp_path: Path) -> None:
     assert Control(live).paused(NOW + timedelta(minutes=59))
     assert not Control(live).paused(NOW + timedelta(minutes=61))
     live.close()
+
+
+def test_a_pause_for_a_while_does_not_end_because_our_clock_jumps(tmp_path: Path) -> None:
+    clock = HandClock(NOW)
+    clocks = Clocks(clock)
+    with closing(LiveDb(tmp_path / "live.db")) as live:
+        control = Control(live, clocks)
+        control.pause(until=NOW + timedelta(hours=1))
+        clock.forward(86400)
+        clocks.compare(NOW + timedelta(minutes=59))
+        assert control.paused(clock())
+        clocks.compare(NOW + timedelta(minutes=61))
+        assert not control.paused(clock())
 
 
 def test_a_pause_made_by_another_process_holds_here(tmp_path: Path) -> None:

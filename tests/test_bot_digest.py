@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.clocks import Clocks
 from bot.control import Control
 from bot.digest import Digest
 from bot.gate import Gate
@@ -33,7 +34,7 @@ async def begun(house: Household, clock: HandClock) -> AsyncIterator[Digest]:
         with house.archive() as archive, house.live() as live:
             policy, control = Policy(live, house.settings.live, BERLIN), Control(live)
             gate = Gate(archive, policy, control, timedelta(hours=3))
-            outbox = Outbox(client, live, archive, gate, house.emit, clock)
+            outbox = Outbox(client, live, archive, gate, house.emit, Clocks(clock))
             yield Digest(time(21), live, outbox, policy, control)
 
 

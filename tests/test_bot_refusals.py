@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.clocks import Clocks
 from bot.control import Control
 from bot.gate import Gate
 from bot.outbox import Outbox
@@ -155,7 +156,7 @@ async def sender(house: Household) -> AsyncIterator[Outbox]:
     with house.archive() as archive, house.live() as live:
         gate = Gate(archive, Policy(live, house.settings.live), Control(live), timedelta(hours=3))
         async with connect(house.login) as client:
-            yield Outbox(client, live, archive, gate, house.emit, now, 0.0)
+            yield Outbox(client, live, archive, gate, house.emit, Clocks(now), 0.0)
 
 
 async def asked(house: Household) -> None:
@@ -204,6 +205,18 @@ async def test_what_is_planned_where_history_cannot_be_read_is_still_cancelled_w
         await outbox.step(lambda _: False)
     assert [s.state for s in house.suggestions()] == [State.CANCELLED]
     assert house.delivered() == []
+
+
+async def test_the_day_after_peer_flood_is_one_of_telegrams(house: Household) -> None:
+    await asked(house)
+    house.sandbox.faults.refuse("SendMessageRequest", 400, "PEER_FLOOD")
+    async with sender(house) as outbox:
+        outbox.clocks.compare(there := now() + timedelta(days=2))
+        approved_row(outbox.bubbles)
+        while await outbox.step() == 0.0:
+            pass
+        limited = outbox.gate.policy.limited_until() - there
+    assert timedelta(days=1) <= limited < timedelta(days=1, minutes=5)
 
 
 async def test_an_ended_login_leaves_the_reply_planned(house: Household) -> None:

@@ -4,12 +4,14 @@ told."""
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 
-from bot.suggestion import State
+from bot.livedb import LiveDb
+from bot.suggestion import State, Suggestions
 from sandbox.stage import FIRST_CONTACT as JUNO
 from tests.page_client import Client, opened
 from tests.paper_house import PaperHouse, paper_house
@@ -102,6 +104,29 @@ def test_an_approval_of_another_revision_than_the_one_shown_sends_nothing(house:
     answer = client.post(f"/inbox/{number}/1/approve")
     assert number in house.waiting()
     assert shown(answer.text) == [f"{number}.2"]
+
+
+def test_what_is_too_old_is_neither_shown_nor_sent_though_no_client_has_ended_it(
+    house: PaperHouse, client: Client
+) -> None:
+    old, other = house.waiting()
+    before = house.status()
+    house.age(old, hours=4)
+    body = client.get("/").text
+    assert (f'id="s{old}"' in body, f'id="s{other}"' in body) == (False, True)
+    assert "Too late: Expired." in client.post(f"/inbox/{old}/2/approve").text
+    assert house.suggestion(old).state is State.OFFERED
+    after = house.status()
+    assert [(each.pending, len(each.waiting)) for each in (before, after)] == [(2, 2), (1, 1)]
+
+
+def test_what_lies_in_an_input_box_is_not_decided_on_here(house: PaperHouse, client: Client) -> None:
+    number = house.waiting()[0]
+    with closing(LiveDb(house.home.live)) as live:
+        Suggestions(live).shown_on(house.suggestion(number), "draft")
+    assert "Too late: Waits in the input box" in client.post(f"/inbox/{number}/3/skip").text
+    assert "Waits in the input box" in client.get(f"/inbox/changes?shown={number}.1").text
+    assert house.suggestion(number).state is State.OFFERED
 
 
 def test_what_something_newer_has_made_outdated_is_not_sent(house: PaperHouse, client: Client) -> None:

@@ -25,6 +25,7 @@ def review(
 ) -> None:
     """Approve, edit, ask for another, or skip. `doppelgram run` sends what you approve."""
     from bot.desk import Desk
+    from bot.review import Review
 
     given = [name for name, value in _named(approve, edit, another, skip) if value is not None]
     if len(given) > 1:
@@ -32,7 +33,7 @@ def review(
     if bool(text) != (edit is not None):
         raise UserError("--edit ID and --text TEXT belong together.", "Give both.", ExitCode.USAGE)
     with Desk.open() as desk:
-        room = _open(desk)
+        room = Review.of(desk, "terminal")
         if given:
             _by_flag(room, approve, edit, _said(text or []), another, skip, as_json)
         elif as_json:
@@ -67,19 +68,6 @@ def _named(
     approve: int | None, edit: int | None, another: int | None, skip: int | None
 ) -> list[tuple[str, int | None]]:
     return [("--approve", approve), ("--edit", edit), ("--another", another), ("--skip", skip)]
-
-
-def _open(desk: "Desk") -> "Review":
-    from datetime import UTC, datetime, timedelta
-
-    from bot.inbox import Inbox
-    from bot.review import Review
-    from bot.suggestion import Suggestions
-
-    limits = desk.settings.live
-    inbox = Inbox(desk.live, timedelta(seconds=limits.debounce_seconds))
-    expire = timedelta(minutes=limits.expire_minutes)
-    return Review(desk.archive, Suggestions(desk.live), inbox, lambda: datetime.now(UTC), expire=expire)
 
 
 def _by_flag(

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.review import WAITING, Card, Review
-from bot.suggestion import State, Suggestion
+from bot.suggestion import OPEN, State, Suggestion
 from bot.web.office import Office, form, of
 from data.errors import UserError
 
@@ -63,6 +63,8 @@ class Line:
 
 def ending(suggestion: Suggestion) -> str:
     """What became of it, and where that was decided."""
+    if suggestion.state in OPEN:  # and not to be decided on here
+        return "Waits in the input box in Telegram" if suggestion.surface == "draft" else TOLD[State.EXPIRED]
     told = TOLD[suggestion.state]
     where = SURFACES.get(suggestion.surface or "", "")
     if suggestion.state is State.SUPERSEDED and suggestion.surface in OWNERS:

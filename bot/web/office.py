@@ -6,7 +6,7 @@ characters and direction overrides are taken out, with which a text could show i
 
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -18,9 +18,7 @@ from starlette.responses import HTMLResponse
 
 from bot.control import Control
 from bot.desk import Desk
-from bot.inbox import Inbox
 from bot.review import Review
-from bot.suggestion import Suggestions
 from bot.web.access import Keys
 from bot.web.model import Model
 from bot.web.rounds import Table
@@ -96,8 +94,7 @@ class Office:
     @property
     def review(self) -> Review:
         """What waits, and the decisions."""
-        inbox = Inbox(self.desk.live, timedelta(seconds=self.desk.settings.live.debounce_seconds))
-        return Review(self.desk.archive, Suggestions(self.desk.live), inbox, lambda: self.desk.now, surface="page")
+        return Review.of(self.desk, "page")
 
     def show(self, template: str, status: int = 200, **values: object) -> HTMLResponse:
         """A page, or a part of one."""
