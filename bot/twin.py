@@ -282,13 +282,14 @@ class Twin:
 
     async def _tell_loop(self, dialog_id: int, why: str) -> None:
         """Once, as long as it lasts."""
-        if dialog_id not in self._looping:
+        if dialog_id in self._looping:
+            return
+        told = await self.outbox.to_owner(
+            f"Your twin has stopped answering {self.outbox.title(dialog_id)} by itself ({why}). It asks there until you"
+            " write or approve something, or until the next conversation."
+        )
+        if told is not None:
             self._looping.add(dialog_id)
-            chat = self.outbox.title(dialog_id)
-            await self.outbox.to_owner(
-                f"Your twin has stopped answering {chat} by itself ({why}). It asks there until you write or approve"
-                " something, or until the next conversation."
-            )
 
     def _settle(self, chat: Ready, outcome: Outcome) -> None:
         n = self.inbox.settle_turn(chat, outcome)
