@@ -12,6 +12,7 @@ from data import transcript
 from data.samples import Sample
 from data.transcript import Transcript, Turn, reply_text, split_reply
 from tests import training_models as models
+from training import spelling
 from training.encode import Encoder, Kind
 
 TEXT = st.text(
@@ -171,7 +172,7 @@ def test_the_lines_of_a_dataset_are_encoded_as_their_transcripts(
     assert list(encoder.samples(some, most)) == [encoder.sample(sample, most) for sample in some]
 
 
-def test_many_samples_together_are_encoded_as_each_alone() -> None:
+def test_many_samples_together_are_encoded_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = Encoder(models.tokenizer())
     many = models.windows(6) * 200
     together = list(encoder.samples(many, 4096))
@@ -180,3 +181,5 @@ def test_many_samples_together_are_encoded_as_each_alone() -> None:
     assert [len(each.ids) for each in encoder.samples(many[:6], 60)] == [
         len(encoder.sample(s, 60).ids) for s in many[:6]
     ]
+    monkeypatch.setattr(spelling, "_MOST", 0)
+    assert list(encoder.samples(many, 4096)) == together, "with no word remembered from one block to the next"

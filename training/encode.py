@@ -39,6 +39,19 @@ class Kind(IntEnum):
     """An own turn's message boundary or end. Learned like the text, and reported apart from it."""
 
 
+class Part(IntEnum):
+    """What stands before a piece of text."""
+
+    START = 0
+    OPENING = 1
+    TO_OWN = 2
+    TO_OTHER = 3
+    END = 4
+    NEXT = 5
+    """Between two messages of one side."""
+    NOTHING = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """Token ids of one window, and per token its kind and the index of its turn in the transcript, -1 for none. An
@@ -88,8 +101,6 @@ class Encoder:
         )
         """The control tokens."""
         self.spelling = Spelling(tokenizer, self.special)
-        self.words = Words(self.spelling)
-        """Those of the datasets that it reads."""
         self.glue = self._read_template()
         """What the template puts between contents."""
         self.end: int = self.glue.to_other[0]
@@ -98,6 +109,8 @@ class Encoder:
             raise _unfit("its turns do not end in a control token")
         if self.decode([i for ids in self.spelling.ids(["oh, hi", "\n", "so?"]) for i in ids]) != "oh, hi\nso?":
             raise _unfit("its tokenizer changes text that is encoded in pieces")
+        self.words = Words(self.spelling, self._parts())
+        """Those of the datasets that it reads."""
 
     def sample(self, sample: Sample, max_tokens: int) -> Encoded:
         """A training or evaluation window of at most `max_tokens` tokens.
@@ -200,6 +213,12 @@ class Encoder:
         """The ids of the texts of these blocks."""
         texts = [text for block in blocks for text, _ in block.pieces]
         return dict(zip(texts, self.spelling.ids(texts), strict=True))
+
+    def _parts(self) -> list[Ids]:
+        """The ids of each `Part`, in order."""
+        glue = self.glue
+        parts = (glue.start, glue.opening, glue.to_own, glue.to_other, (self.end,), *self.spelling.ids(["\n"]), ())
+        return list(map(list, parts))
 
     def _read_template(self) -> Glue:
         marks = [f"zq{index}qz" for index in range(5)]

@@ -6,15 +6,18 @@ BPE is so (GPT-2, Llama 3, Qwen, SmolLM); `Spelling.apart` asks the tokenizer it
 """
 
 import re
-from array import array
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 Ids = list[int]
-BYTES = array("i").itemsize
-"""Of an id in a run of them."""
+Numbers = NDArray[np.intc]
+Places = NDArray[np.int64]
+_BETWEEN = "\0"
 _MOST = 200_000
 """Words that are remembered, some 30 MB; beyond that it begins anew."""
 _SIDES = ("a", "Zz", "é", "я", "中", "ب", "7", "42", "!", "...", "'", "'s", "…", "😀", "e\u0301", "_", "\\n", "<|", '"')
@@ -70,38 +73,75 @@ class Spelling:
         return whole == [left + right for left, right in zip(before, after, strict=True)]
 
 
-class Words:
-    """Remembers how words are spelled, from one part of a dataset to the next. Ids are runs of bytes here, as an
-    `array("i")` holds them: put together without a value per id."""
+class _Numbering(dict[str | int, int]):
+    """Numbers words as they come."""
 
-    def __init__(self, spelling: Spelling) -> None:
-        self._spelling = spelling
-        self._known: dict[str, bytes] = {}
+    def __missing__(self, word: str | int) -> int:
+        self[word] = number = len(self)
+        return number
+
+
+class Words:
+    """Remembers how words are spelled, from one part of a dataset to the next. Each has a number, and what is done with
+    many of them is done with arrays of these."""
+
+    def __init__(self, spelling: Spelling, parts: Sequence[Ids] = ()) -> None:
+        """`parts` are ids that have the first numbers, whatever they spell."""
+        self._spelling, self._parts = spelling, parts
+        self._begin()
+
+    def _begin(self) -> None:
+        self._known = _Numbering({part: part for part in range(len(self._parts))})
+        self._follows, self._odd = (np.zeros(len(self._parts), bool) for _ in range(2))
+        """Whether a word has a space before it, and whether it has more spaces."""
+        self._ids, self._starts = np.zeros(0, np.intc), np.zeros(0, np.int64)
+        self.sizes: Places = np.zeros(0, np.int64)
+        """How many ids each has."""
+        self._spell(self._parts)
 
     @property
     def portable(self) -> bool:
         """Whether another process can have them without all that the tokenizer came from."""
         return self._spelling.portable
 
-    def ids(self, texts: Iterable[str]) -> dict[str, bytes]:
-        """The ids of each text, those that `Spelling.ids` gives."""
-        plain, whole = list[str](), list[str]()
-        for text in texts:
-            (plain if self._spelling.apart and " ".join(text.split()) == text else whole).append(text)
-        ids = dict(zip(whole, self._runs(whole), strict=True))
-        # Plain: one space between two words, and no other. All at once, for a call per text takes longer than its work.
-        words = "\n".join(plain).replace(" ", "\n ").split("\n")
-        self._learn(set(words))
-        spelled = map(self._known.__getitem__, words)
-        for text in plain:
-            ids[text] = b"".join(islice(spelled, text.count(" ") + 1))
-        return ids
-
-    def _learn(self, words: set[str]) -> None:
+    def numbers(self, texts: Sequence[str]) -> tuple[Numbers, Places]:
+        """The words of these texts, one text behind the other, and where each begins. Spelled they are what
+        `Spelling.ids` gives."""
         if len(self._known) > _MOST:
-            self._known = {}
-        new = list(words - self._known.keys())
-        self._known |= zip(new, self._runs(new), strict=True)
+            self._begin()
+        joined = _BETWEEN.join(texts)
+        if not self._spelling.apart or joined.count(_BETWEEN) != len(texts) - 1:
+            return self._numbered(texts), np.arange(len(texts))
+        numbers = self._numbered(joined.replace(" ", f"{_BETWEEN} ").split(_BETWEEN))
+        begins = np.flatnonzero(~self._follows[numbers])
+        if len(odd := np.flatnonzero(self._odd[numbers])):  # in such a text spaces are not just between words
+            whole = np.unique(np.searchsorted(begins, odd, "right") - 1)
+            sizes = np.diff(begins, append=len(numbers))
+            (nothing,) = self._numbered([""])
+            numbers[stretches(begins[whole], sizes[whole])] = nothing
+            numbers[begins[whole]] = self._numbered([texts[each] for each in whole.tolist()])
+        return numbers, begins
 
-    def _runs(self, texts: list[str]) -> Iterable[bytes]:
-        return (array("i", ids).tobytes() for ids in self._spelling.ids(texts))
+    def ids(self, numbers: Numbers) -> Numbers:
+        """The ids of these words, one behind the other."""
+        return self._ids[stretches(self._starts[numbers], self.sizes[numbers])]
+
+    def _numbered(self, words: Sequence[str]) -> Numbers:
+        numbers = np.fromiter(map(self._known.__getitem__, words), np.intc, len(words))
+        if new := [str(word) for word in islice(self._known, len(self.sizes), None)]:
+            self._follows = np.append(self._follows, [word.startswith(" ") for word in new])
+            self._odd = np.append(self._odd, [word != "" and word.split() != [word.removeprefix(" ")] for word in new])
+            self._spell(self._spelling.ids(new))
+        return numbers
+
+    def _spell(self, spelled: Sequence[Ids]) -> None:
+        sizes = np.fromiter(map(len, spelled), np.int64, len(spelled))
+        self._starts = np.append(self._starts, len(self._ids) + np.cumsum(sizes) - sizes)
+        self._ids = np.append(self._ids, np.array([*chain.from_iterable(spelled)], np.intc))
+        self.sizes = np.append(self.sizes, sizes)
+
+
+def stretches(starts: Places, lengths: Places) -> Places:
+    """The places of many stretches, one stretch behind the other."""
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)
