@@ -9,9 +9,10 @@ text back; a surrogate whose original is not in this context is left for the gua
 import hmac
 import re
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from data.secrets import Secret, find
+from data.secrets import Secret, find, suspects
 
 __all__ = ["Secret", "Surrogates", "find"]
 
@@ -38,6 +39,13 @@ class Surrogates:
             parts += [text[end : secret.start], self.of(text[secret.start : secret.end])]
             end = secret.end
         return "".join([*parts, text[end:]])
+
+    def redact_all(self, texts: Sequence[str]) -> list[str]:
+        """The same of each of these texts."""
+        redacted = [*texts]
+        for place in suspects(texts):
+            redacted[place] = self.redact(texts[place])
+        return redacted
 
     def of(self, secret: str) -> str:
         """The surrogate of one secret: digits for digits, letters for letters, everything else kept."""

@@ -153,7 +153,7 @@ class _Teller:
         more = self._more(shown, bounds, who, targets)
         pause = pauses.pause // _MICROSECOND
         marks = [gap / 1e6 if gap >= pause else 0 for gap in gaps]
-        texts = samples.quoted(list(map(self.surrogates.redact, shown.said)))
+        texts = samples.quoted(self.surrogates.redact_all(shown.said))
         said = ['"' + '","'.join(texts[start:end]) + '"' for start, end in zip(starts, ends, strict=True)]
         told.write(list(map(samples.turn_line, mine, said, stamps, marks, more)))
         characters = [0, *accumulate(map(len, shown.said))]

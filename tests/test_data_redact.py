@@ -200,3 +200,6 @@ def test_several_secrets_all_come_back(parts: list[str]) -> None:
     surrogates = Surrogates(KEY, 7)
     text = "\n".join(parts)
     assert surrogates.restore(surrogates.redact(text)) == text
+    together = Surrogates(KEY, 7)
+    assert together.redact_all(parts) == list(map(surrogates.redact, parts))
+    assert together.restore(" ".join(together.redact_all(parts))) == " ".join(parts)

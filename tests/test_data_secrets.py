@@ -9,11 +9,11 @@ import sys
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from data.redact import find
-from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
+from data.secrets import accounts, codes, emails, passwords, phones, seeds, suspects, vendors, wallets
 from sandbox.cast import corpus_lines
 from tests.secrets.measure import HERE, Recall, measured
 
@@ -53,11 +53,15 @@ PIECES = st.sampled_from([*"aewxS \n,.1", *seeds._ASCII_TRIGGERS, "slow", "Words
 
 
 @settings(max_examples=200, deadline=None)
+@example("abandon ability able about above absent absorb abstract absurd abuse access", "accident")
+@example("my wallet: zorble flimpy quandle brumfis droopal snarkle wibbet glonker tramply vexpod jubfarn", "kromble")
 @given(st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES, max_size=3).map("".join))
 def test_a_line_of_ascii_is_looked_through_as_one_with_other_letters(line: str, word: str) -> None:
     text = f"{line} {word}"
     assert seeds._triggered(text) == bool(seeds._TRIGGER.search(text))
-    assert list(seeds.spans(text)) == list(seeds.spans(f"{text} \u2026"))
+    found = list(seeds.spans(text))
+    assert found == list(seeds.spans(f"{text} \u2026"))
+    assert not (found and seeds.unlikely(text.split()))
 
 
 def test_what_a_line_is_dismissed_by_hides_no_secret() -> None:
@@ -67,13 +71,17 @@ def test_what_a_line_is_dismissed_by_hides_no_secret() -> None:
         ("password", passwords.spans), ("phone", phones.spans),
     )  # fmt: skip
     near = (HERE / "near.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-    for line in [json.loads(record)["text"] for record in near] + corpus_lines()[:LINES]:
+    lines = [json.loads(record)["text"] for record in near] + corpus_lines()[:LINES]
+    for line in lines:
         all_ = list[tuple[str, int, int]]()
         for kind, spans in rules:
             for start, end in spans(line):
                 if all(end <= a or start >= b for _, a, b in all_):
                     all_.append((kind, start, end))
         assert [(s.kind, s.start, s.end) for s in find(line)] == sorted(all_, key=lambda each: each[1])
+    hidden, suspected = {place for place, line in enumerate(lines) if find(line)}, set(suspects(lines))
+    assert hidden <= suspected
+    assert len(suspected) < len(lines) / 2
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ _ASCII_TRIGGERS = [
 _PLAIN = re.compile(r"[a-z]{3,12}")
 _SAID = frozenset(words("talk"))
 _IN_A_ROW = 4
+_MOST = 100_000
+"""Words whose signs are remembered."""
 _CHANCE = 2
 """Common words that a phrase holds by chance; talk holds more."""
 
@@ -75,6 +77,26 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
             yield from _runs(text, places, [word in list_ for word in plain])
     if loose:
         yield from _runs(text, places, [bool(_PLAIN.fullmatch(word)) and word not in _SAID for word in plain])
+
+
+class _Signs(dict[str, int]):
+    """Of each word met so far, how many words of the lists are in it; of a word for a phrase, as many as one needs."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) > _MOST:
+            self.clear()
+        listed = sum(map(_all().__contains__, _WORD.findall(word.lower())))
+        self[word] = signs = LEAST if _triggered(word) else listed
+        return signs
+
+
+_signs = _Signs()
+
+
+def unlikely(words: Iterable[str]) -> bool:
+    """Whether a line of these words, all of ASCII, holds no phrase for sure: it has too few words of the lists, and no
+    word for one."""
+    return sum(map(_signs.__getitem__, words)) < LEAST
 
 
 def _triggered(text: str) -> bool:
