@@ -139,7 +139,7 @@ def rows(scored: dict[str, Any]) -> list[tuple[str, str, str]]:
         found.append((f"Q1 bits/char, {name}", told(figure), beside))
     for each in scored["Q5"] or ():
         times = "" if each["times_drift"] is None else f"{each['times_drift']:.1f} x own drift"
-        found.append((f"Q5 {each['feature']} ({each['measure']})", f"{each['value']:.3f}", times))
+        found.append((f"Q5 {each['feature']} ({each['measure']})", told(each["twin"]), times))
     for each in report.rest(scored):
         n = "" if each["n"] is None else f", n={each['n']}"
         found.append((each["name"], f"{each['twin']}{n}", each["beside"]))

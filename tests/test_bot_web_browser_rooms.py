@@ -272,7 +272,8 @@ def test_the_report_fits_every_screen_begins_with_three_sentences_and_prints(
         ground = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert ground == {"dark": "rgb(20, 23, 26)", "light": "rgb(251, 250, 247)"}[scheme]
         assert seen.page.locator("main > section").first.locator("p").count() == 3
-        assert seen.page.locator(".card svg").count() == 5, "two gauges, bars, the curve, the distributions"
+        pictures = seen.page.locator(".card svg").count()
+        assert pictures == 6, "two gauges, bars, the curve, the distributions, the distances"
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= size[0]
         wide = "e => e.scrollWidth > e.clientWidth + 1 && e.clientWidth"
         all_of_it = f"[...document.querySelectorAll('main *:not(svg, svg *)')].filter({wide})"

@@ -10,42 +10,12 @@ import pytest
 from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
+from tests.voices import formal, person, quiet
 from training import style
-from training.measures import attribution, classify, distances, engagement, interval, language, suggestion
-from training.measures.exchange import Exchange, exchanges, halves, together
+from training.measures import attribution, classify, engagement, interval, language, suggestion
+from training.measures.exchange import exchanges, halves, together
 from training.measures.interval import Clusters
 from training.measures.nearest import Index
-
-TOPICS = ("soup", "train", "garden", "movie", "match", "exam", "beach", "guitar", "market", "winter")
-
-
-def quiet(chance: random.Random, topic: str) -> tuple[str, ...]:
-    """Somebody who writes in lower case, in several short messages, without a full stop."""
-    words = [f"haha {topic} yes", "ok sure", f"the {topic} is nice", "idk", "maybe later", "yep", "so tired", "cool"]
-    return tuple(chance.choice(words) for _ in range(chance.randint(1, 3)))
-
-
-def formal(chance: random.Random, topic: str) -> tuple[str, ...]:
-    """Somebody who writes one whole sentence."""
-    begin = chance.choice(("I believe that", "Certainly,", "In my opinion,", "Indeed,", "As you know,"))
-    return (f"{begin} the {topic} {chance.choice(('was', 'is', 'will be'))} {chance.choice(('fine', 'excellent'))}.",)
-
-
-def person(
-    voice: object, seed: int = 1, chats: int = 8, talks: int = 8, each: int = 5, first_dialog: int = 1
-) -> list[Exchange]:
-    """Replies of a person: `chats` chats with `talks` conversations of `each` replies."""
-    chance, found, number = random.Random(seed), list[Exchange](), seed * 10_000
-    for dialog in range(first_dialog, first_dialog + chats):
-        for talk in range(talks):
-            number += 1
-            for place in range(each):
-                topic = chance.choice(TOPICS)
-                at = models.NOON + timedelta(days=talk, hours=dialog, minutes=place)
-                they = Turn(False, (f"what about the {topic}?",), at)
-                reply = voice(chance, topic)  # type: ignore[operator]
-                found.append(Exchange(dialog, number, at, Transcript((they,)), reply))
-    return found
 
 
 def test_each_reply_is_counted_once_and_a_silence_ends_a_conversation() -> None:
@@ -154,34 +124,6 @@ def test_the_interval_is_the_same_for_the_same_seed() -> None:
     assert figures[0].value == pytest.approx(19.5 / 40)
 
 
-def test_a_distance_is_nothing_to_oneself_and_large_to_somebody_else() -> None:
-    one, again, other = (
-        [e.reply for e in person(voice, seed)] for voice, seed in ((quiet, 1), (quiet, 2), (formal, 3))
-    )
-    same, apart = distances.between(one, again), distances.between(one, other)
-    assert set(same) == {
-        *(("length", m) for m in ("KS", "Wasserstein")),
-        *(("burst", m) for m in ("KS", "Wasserstein")),
-        *((name, "JS") for name in ("punctuation", "casing", "emoji", "questions", "language")),
-    }
-    for key in (("length", "KS"), ("burst", "KS"), ("punctuation", "JS"), ("casing", "JS")):
-        assert same[key] < 0.12
-        assert apart[key] > 0.5
-    assert apart["punctuation", "JS"] == pytest.approx(1.0)  # no ending in common, base 2
-    assert all(value == pytest.approx(0) for value in distances.between(one, one).values())
-    with pytest.raises(ValueError):
-        distances.between(one[:10], other)
-
-
-def test_a_twin_is_held_against_the_owners_own_drift() -> None:
-    early, late, other = ([e.reply for e in person(v, s)] for v, s in ((quiet, 1), (quiet, 2), (formal, 3)))
-    found = {(d.feature, d.measure): d for d in distances.compare(early, late, late, other, early)}
-    length = found["length", "KS"]
-    assert length.times_drift == pytest.approx(length.value / length.drift)
-    assert length.impostor == pytest.approx(length.drift)
-    assert found["emoji", "JS"].times_drift is None  # nobody has any, so there is nothing to drift
-
-
 def test_replies_are_given_to_their_writer_and_a_copy_of_the_peer_is_found() -> None:
     owner = person(quiet, 1)
     voices = {
@@ -195,6 +137,11 @@ def test_replies_are_given_to_their_writer_and_a_copy_of_the_peer_is_found() -> 
     assert found.owner_written.value == pytest.approx(0.0, abs=0.05)
     assert found.copied_real.value == pytest.approx(0.0, abs=0.05)
     assert found.copied_written.value == pytest.approx(1.0, abs=0.05)
+    assert found.owner_others == 0.0
+    same = [(f"hello {n}",) for n in range(60)]
+    alike = attribution.attribute(same, voices | {9: same}, owner, echoes)
+    assert alike.owner_others is not None
+    assert alike.owner_others > 0.0
     few = attribution.attribute([e.reply for e in owner], {1: voices[1]}, owner, echoes)
     assert "insufficient data" in (few.owner_real.why_none or "")
 

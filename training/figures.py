@@ -11,7 +11,7 @@ from training.scores import Gauge
 from training.style import Reply
 
 INK, MUTED, LINE = "#1f2933", "#5f6c7b", "#d9dee4"
-OWNER, TWIN, BASE, OTHER = "#2f5d8c", "#b4531f", "#9aa5b1", "#4b5563"
+OWNER, TWIN, BASE, OTHER, GOOD = "#2f5d8c", "#b4531f", "#9aa5b1", "#4b5563", "#cfe3d4"
 WIDTH = 4.4
 """Inches. As wide as a phone shows it, so that its letters are as large there as they are drawn here."""
 LEFT, APART = 0.44, 0.24
@@ -19,36 +19,37 @@ LEFT, APART = 0.44, 0.24
 
 
 def gauge(each: Gauge) -> str:
-    """One measure as a line from guessing to certain, with all that is known marked on it."""
+    """One measure as a line between its ends, with all that is known marked on it."""
     figure, axis = _axes(WIDTH, 1.35)
     axis.plot([0.5, 1.0], [0, 0], color=LINE, lw=9, solid_capstyle="round", zorder=1)
     if each.goal is not None:
-        axis.plot([0.5, each.goal], [0, 0], color="#cfe3d4", lw=9, solid_capstyle="round", zorder=1)
+        axis.plot([_on(end, each) for end in each.goal], [0, 0], color=GOOD, lw=9, solid_capstyle="round", zorder=1)
     marks = [("yourself", each.self_, OWNER), ("another person", each.impostor, OTHER), ("untuned", each.base, MUTED)]
     rows: list[float] = []
     for name, value, colour in sorted((mark for mark in marks if mark[1] is not None), key=lambda mark: mark[1] or 0):
-        place = _on(value)
+        place = _on(value, each)
         row = next(row for row in range(4) if row >= len(rows) or place - rows[row] >= APART)
         rows[row:] = [place, *rows[row + 1 :]]
         axis.plot([place], [0], "o", color=colour, ms=7, zorder=3)
         _label(axis, f"{name} {value:.2f}", place, -17 - 12.5 * row, colour, 10.5)
     twin = each.twin
     if twin.value is not None and twin.low is not None and twin.high is not None:
-        axis.plot([_on(twin.low), _on(twin.high)], [0, 0], color=TWIN, lw=3, zorder=4)
-        axis.plot([_on(twin.value)], [0], "o", color=TWIN, ms=11, zorder=5)
-        _label(axis, f"twin {twin.value:.2f}", _on(twin.value), 11, TWIN, 11.5, fontweight="bold")
+        axis.plot([_on(twin.low, each), _on(twin.high, each)], [0, 0], color=TWIN, lw=3, zorder=4)
+        axis.plot([_on(twin.value, each)], [0], "o", color=TWIN, ms=11, zorder=5)
+        _label(axis, f"twin {twin.value:.2f}", _on(twin.value, each), 11, TWIN, 11.5, fontweight="bold")
     lowest = -32 - 12.5 * max(0, len(rows) - 1)
-    _label(axis, "guessing", 0.5, lowest, MUTED, 10)
-    _label(axis, "always told apart", 1.0, lowest, MUTED, 10)
+    for place, words in zip((0.5, 1.0), each.ends, strict=True):
+        _label(axis, words, place, lowest, MUTED, 10)
     axis.set_xlim(LEFT - 0.02, 1.03)
     axis.set_ylim(-1, 1)
     axis.axis("off")
     return _svg(figure)
 
 
-def _on(value: float | None) -> float:
-    """Where on the line a value lies."""
-    return min(1.0, max(LEFT, value or 0.0))
+def _on(value: float | None, each: Gauge) -> float:
+    """Where on the line a value lies, which is drawn from 0.5 to 1; a little beyond its left end, if it lies there."""
+    low, high = each.line
+    return min(1.0, max(LEFT, 0.5 + 0.5 * ((value or 0.0) - low) / (high - low)))
 
 
 def _label(axis: Any, text: str, place: float, lift: float, colour: str, size: float, **more: Any) -> None:
@@ -60,6 +61,7 @@ def _label(axis: Any, text: str, place: float, lift: float, colour: str, size: f
     )
 
 
+SHORT = {"Wasserstein": "W"}
 NAMES = {
     "base + 20 own messages": "+ 20 own messages",
     "base + all messages that fit": "+ all that fit",
@@ -85,6 +87,29 @@ def bars(bits: dict[str, dict[str, Any]]) -> str:
     axis.set_xlim(0, max((each["high"] for _, each in rows), default=1) * 1.12)
     axis.tick_params(length=0, colors=INK)
     axis.xaxis.set_visible(False)
+    return _svg(figure)
+
+
+def distances(rows: Sequence[Mapping[str, Any]], goal: float) -> str:
+    """The distances of Q5, a line each, as long as the largest of its values: the owner on another day, another person,
+    and the twin with its interval. The good part ends at `goal` times the owner's own drift."""
+    figure, axis = _axes(WIDTH, 0.4 * len(rows) + 0.4)
+    for place, each in enumerate(reversed(rows)):
+        twin, drift, impostor = each["twin"], each["drift"], each["impostor"]
+        longest = max(twin["high"], goal * drift, impostor or 0.0) or 1.0
+        axis.plot([0, 1], [place, place], color=LINE, lw=7, solid_capstyle="round", zorder=1)
+        axis.plot([0, goal * drift / longest], [place, place], color=GOOD, lw=7, solid_capstyle="round", zorder=2)
+        axis.plot([twin["low"] / longest, twin["high"] / longest], [place, place], color=TWIN, lw=2.5, zorder=3)
+        for value, colour, size in ((drift, OWNER, 7), (impostor, OTHER, 7), (twin["value"], TWIN, 9)):
+            if value is not None:
+                axis.plot([value / longest], [place], "o", color=colour, ms=size, zorder=4)
+    names = [f"{each['feature']} ({SHORT.get(each['measure'], each['measure'])})" for each in reversed(rows)]
+    axis.set_yticks(range(len(rows)), names, fontsize=10)
+    axis.set_xlim(-0.03, 1.03)
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.tick_params(length=0, colors=INK)
+    axis.xaxis.set_visible(False)
+    axis.spines["bottom"].set_visible(False)
     return _svg(figure)
 
 

@@ -16,7 +16,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 EXAMPLES = 20
 FILE, DATA = "report.html", "report.json"
 """What lies in the folder of an adapter's report."""
-SHORT = {"Wasserstein": "W"}
 
 
 def write(path: Path, html: str) -> None:
@@ -43,6 +42,7 @@ def html(
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     answered, bits = found.replies, scored["Q1"]["bits"]
     real = [each.reply for each in answered.contexts]
+    drawn = [each for each in scored["Q5"] or () if each["twin"]["value"] is not None]
     measured = {k: v for k, v in bits.items() if v["value"] is not None}
     page: str = environment.get_template("report.html").render(
         name=name,
@@ -58,6 +58,7 @@ def html(
         learning=figures.learning(losses) if len(losses) > 1 else "",
         distributions=figures.distributions(real, [reply for reply in answered.twin if reply]),
         distances=[_distance(each) for each in scored["Q5"] or ()],
+        lines=figures.distances(drawn, scores.GOALS["Q5"]) if drawn else "",
         rest=rest(scored),
         examples=_examples(found),
         dropped=sorted(scored["dropped"].items()),
@@ -128,9 +129,9 @@ def _gauge(each: scores.Gauge) -> dict[str, Any]:
         "name": each.name,
         "picture": figures.gauge(each) if known else "",
         "why": twin.why_none,
-        "n": twin.n,
+        "n": f"{twin.n} {each.of}",
         "span": f"{twin.low:.2f} to {twin.high:.2f}" if known else "",
-        "drift": f"{each.self_:.2f}" if each.self_ is not None else "",
+        "self": f"yourself, {each.when}: {each.self_:.2f}" if each.self_ is not None else "",
     }
 
 
@@ -142,10 +143,12 @@ def _gain(name: str, part: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _distance(each: Mapping[str, Any]) -> dict[str, str]:
-    times, impostor = each["times_drift"], each["impostor"]
+    twin, times, impostor = each["twin"], each["times_drift"], each["impostor"]
+    known = twin["value"] is not None
     return {
-        "name": f"{each['feature']} ({SHORT.get(each['measure'], each['measure'])})",
-        "value": f"{each['value']:.3f}",
+        "name": f"{each['feature']} ({figures.SHORT.get(each['measure'], each['measure'])})",
+        "value": f"{twin['value']:.3f}" if known else "",
+        "span": f"{twin['low']:.2f} to {twin['high']:.2f}" if known else str(twin["why_none"]).partition(":")[0],
         "drift": f"{each['drift']:.3f}",
         "times": "" if times is None else f"{times:.1f}",
         "impostor": "" if impostor is None else f"{impostor:.3f}",

@@ -14,7 +14,7 @@ from training.measures.exchange import Exchange, halves, together
 from training.measures.interval import Figure
 from training.style import Reply
 
-GOALS = {"Q1": 0.15, "Q2": 0.65, "Q3": 0.60, "Q5": 1.25, "F1": 1.1}
+GOALS = {"Q1": 0.15, "Q2": 0.65, "Q3": 0.60, "Q4": 0.95, "Q5": 1.25, "F1": 1.1}
 """The project's own goals, see docs/evaluation.md; a measure without one is only shown."""
 
 
@@ -24,17 +24,19 @@ class Gauge:
 
     id: str
     name: str
+    of: str
+    """What `n` counts."""
     twin: Figure
     base: float | None
     self_: float | None
+    when: str
+    """How one is compared with oneself."""
     impostor: float | None
-    goal: float | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        values = asdict(self)
-        values["self"] = values.pop("self_")
-        return values
+    goal: tuple[float, float] | None
+    """From where to where it is good."""
+    line: tuple[float, float] = (0.5, 1.0)
+    """The values at the ends of the line, and what they mean."""
+    ends: tuple[str, str] = ("guessing", "always told apart")
 
 
 def scores(material: Material, found: Evaluation) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def scores(material: Material, found: Evaluation) -> dict[str, Any]:
         "Q4": asdict(
             attribution.attribute([e.reply for e in material.past], _by_peer(material.peers), some, twin, seed)
         ),
-        "Q5": None if material.why_none() else _distances(early, late, some, twin, others),
+        "Q5": None if material.why_none() else _distances(early, late, some, twin, others, seed),
         "Q6": _suggestions(material, found, seed),
         "F1": {
             "twin": asdict(language.errors(some, twin, known, seed)),
@@ -106,19 +108,28 @@ def gauges(scored: dict[str, Any]) -> list[Gauge]:
     """The measures that can be drawn between another person and the owner."""
     found = []
     for id_, name in (("Q2", "Told from you by characters"), ("Q3", "Told from you by style alone")):
-        part = scored[id_]["one"]
-        found.append(
-            Gauge(
-                id_,
-                name,
-                Figure(**part["twin"]),
-                part["base"]["value"],
-                part["drift"]["value"],
-                part["impostor"]["value"],
-                GOALS[id_],
-            )
-        )
-    return found
+        part = {side: Figure(**figure) for side, figure in scored[id_]["one"].items()}
+        base, drift, impostor = (part[side].value for side in ("base", "drift", "impostor"))
+        when = "earlier half against later half"
+        found.append(Gauge(id_, name, "pairs", part["twin"], base, drift, when, impostor, (0.5, GOALS[id_])))
+    return [*found, _taken(scored["Q4"])]
+
+
+def _taken(q4: dict[str, Any]) -> Gauge:
+    real = q4["owner_real"]["value"]
+    return Gauge(
+        "Q4",
+        "Taken for you among your contacts",
+        "bundles of five replies",
+        Figure(**q4["owner_written"]),
+        None,
+        real,
+        "what you really wrote",
+        q4["owner_others"],
+        None if real is None else (GOALS["Q4"] * real, 1.0),
+        (0.0, 1.0),
+        ("never", "always"),
+    )
 
 
 def verdict(scored: dict[str, Any]) -> list[str]:
@@ -188,11 +199,11 @@ def _distances(
     some: Sequence[Exchange],
     twin: Sequence[Reply],
     others: Sequence[Exchange],
+    seed: int,
 ) -> list[dict[str, Any]] | None:
-    first, second, real = ([each.reply for each in group] for group in (early, late, some))
-    made = [reply for reply in twin if reply]
+    first, second, strangers = ([each.reply for each in group] for group in (early, late, others))
     try:
-        found = distances.compare(first, second, real, made, [each.reply for each in others])
+        found = distances.compare(first, second, some, twin, strangers, seed)
     except ValueError:
         return None
     return [each.as_json() for each in found]

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from training.measures.classify import BUNDLE
 from training.measures.exchange import Exchange
 from training.measures.interval import Clusters, Figure, figure, mean, none
@@ -18,6 +20,8 @@ OWNER = 0
 LEAST_PEERS, LEAST_REPLIES = 3, 40
 MOST_REPLIES = 600
 """Of one person, so that nobody is likelier for having written more."""
+ASKED = 0.2
+"""The share of each peer's replies, the newest, that is not learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Attribution:
     owner_written: Figure
     copied_real: Figure
     copied_written: Figure
+    owner_others: float | None = None
+    """Of the peers' own newest bundles, which were not learned from: what a stranger in the owner's place would get."""
 
 
 def attribute(
@@ -43,7 +49,12 @@ def attribute(
     if len(known) < LEAST_PEERS or len(earlier) < LEAST_REPLIES:
         why = none(f"insufficient data: {len(known)} peers with enough text, at least {LEAST_PEERS} are needed")
         return Attribution(len(known), why, why, why, why)
-    fitted = _fit(earlier, known)
+    learned, asked = {}, []
+    for dialog, replies in known.items():
+        cut = round((1 - ASKED) * len(replies))
+        learned[dialog] = replies[:cut]
+        asked += _join(replies[cut:])
+    fitted = _fit(earlier, learned)
     by_side = []
     for replies in ([each.reply for each in some], list(written)):
         found = _bundles(some, replies)
@@ -53,7 +64,8 @@ def attribute(
         copied = [float(label == each.dialog) for label, (each, _) in zip(guessed, found, strict=True)]
         by_side.append((figure(clusters, mean(owner), seed), figure(clusters, mean(copied), seed)))
     (real, copied_real), (made, copied_made) = by_side
-    return Attribution(len(known), real, made, copied_real, copied_made)
+    strangers = float(np.mean(fitted.predict(asked) == OWNER))
+    return Attribution(len(known), real, made, copied_real, copied_made, strangers)
 
 
 def _fit(earlier: Sequence[Reply], peers: Mapping[int, Sequence[Reply]]) -> Any:
@@ -64,12 +76,17 @@ def _fit(earlier: Sequence[Reply], peers: Mapping[int, Sequence[Reply]]) -> Any:
     texts: list[str] = []
     labels: list[int] = []
     for label, replies in ((OWNER, earlier), *peers.items()):
-        newest = ["\n".join(reply) for reply in replies[-MOST_REPLIES:]]
-        joined = ["\n".join(newest[i : i + BUNDLE]) for i in range(0, len(newest), BUNDLE)]
+        joined = _join(replies[-MOST_REPLIES:])
         texts += joined
         labels += [label] * len(joined)
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, min_df=2)
     return make_pipeline(grams, LogisticRegression(max_iter=1000, class_weight="balanced")).fit(texts, labels)
+
+
+def _join(replies: Sequence[Reply]) -> list[str]:
+    """Neighbouring replies as one text, `BUNDLE` at a time, the last of them shorter."""
+    texts = ["\n".join(reply) for reply in replies]
+    return ["\n".join(texts[start : start + BUNDLE]) for start in range(0, len(texts), BUNDLE)]
 
 
 def _bundles(some: Sequence[Exchange], replies: Sequence[Reply]) -> list[tuple[Exchange, str]]:
