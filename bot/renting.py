@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import ask, consented, homecoming, show
 from bot.desk import Desk
+from bot.home import Home
 from bot.learning import Wish
 from data import samples
 from data.errors import ExitCode, UserError
@@ -23,6 +24,8 @@ ROOM = 2 * 2**30
 WITHIN = 0.8
 """The share of the paid time in which the steps end: loading and measuring need the rest."""
 
+NOTE = "rented.json"
+"""The file at home that says what lies where."""
 ENDLESS = 1e6
 """Passes: the minutes end it."""
 DESTROY = " Now destroy that machine at its provider."
@@ -53,7 +56,7 @@ class Limits:
 def train(desk: Desk, host: str, wish: Wish, limits: Limits, yes: bool) -> dict[str, Any]:
     """Train there and bring the adapter home. Called again after Ctrl-C or a lost connection, it goes on with the
     training that runs there. Raises UserError."""
-    note = desk.home.path / "rented.json"
+    note = desk.home.path / NOTE
     rented = _there(desk, host, note)
     consented.demand_dataset(desk)
     card = samples.read_card(desk.home.dataset)
@@ -123,6 +126,21 @@ def _there(desk: Desk, host: str, note: Path) -> Rented | None:
         _end(rented, note, then="")
         return None
     return rented
+
+
+def held(home: Home, *dialog_ids: int) -> Rented | None:
+    """What lies on a machine and may hold one of these chats, or without ids any: it has neither come home nor is its
+    time over there. None where no machine does, as far as this home knows."""
+    rented = Rented.read(home.path / NOTE)
+    if rented is None or _is_over(rented):
+        return None
+    return rented if not dialog_ids or any(str(each) in rented.scopes for each in dialog_ids) else None
+
+
+def remains(rented: Rented) -> str:
+    """What is to be said of that by whoever removes a chat here."""
+    host = rented.host
+    return f"{host} may still hold it, for a training; to stop that and delete it there: doppelgram train --on {host}"
 
 
 def _is_over(rented: Rented) -> bool:

@@ -1,12 +1,14 @@
 """What is done in one chat over a real socket: a pause, who agreed to what, and limits of its own."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from bot import renting
 from bot.limits import Limits
 from bot.livedb import LiveDb
 from bot.policy import Mode, Policy
@@ -15,11 +17,13 @@ from bot.suggestion import State
 from data.archive import Archive
 from data.consent import Consent, Ledger
 from data.message import Dialog, Kind, Person
+from data.samples import write_private
 from data.transcript import Scope
 from sandbox.stage import FIRST_CONTACT as JUNO
 from tests.hostile import TAGS
 from tests.page_client import Client, opened
 from tests.paper_house import ADAPTER, PaperHouse, furnish, paper_house
+from training.remote import Rented
 
 TEO, RAFI = JUNO + 1, JUNO + 3
 
@@ -84,8 +88,11 @@ def test_a_chat_that_was_switched_off_or_revoked_meanwhile_is_not_resumed(house:
 def test_a_revoke_stops_replies_marks_what_was_learned_and_ends_the_record(house: PaperHouse, client: Client) -> None:
     approved = house.offer(JUNO, "are you in?", "i am")
     house.decide(approved, State.APPROVED)
+    away = Rented("rented", "folder", time.time() + 1000, scopes={str(JUNO): "chat"})
+    write_private(house.home.path / renting.NOTE, away.as_json())
     told = client.post(f"/chats/{JUNO}/revoke").text
     assert "Revoked, and off" in told
+    assert "rented may still hold it" in told
     assert ADAPTER in told
     assert house.suggestion(approved).state is State.CANCELLED
     assert (mode(house, JUNO), consent(house, JUNO)) == (Mode.OFF, None)
@@ -131,6 +138,7 @@ def test_in_a_group_each_member_agrees_and_revokes_alone(house: PaperHouse, clie
     assert made
     assert made.members == {71, 72}
     told = client.post("/chats/-5/revoke", ("member", "71")).text
+    assert "may still hold it" not in told
     assert "Revoked for Ana, and the group is off" in told
     assert "Still agreed there: Bo." in told
     made = consent(house, -5)

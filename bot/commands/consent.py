@@ -108,15 +108,17 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Take a consent back: the chat is off at once, and what was learned from it is stale."""
-    from bot import consenting
-    from bot.chats import find
+    from bot import consenting, renting
+    from bot.chats import find, whole
     from bot.desk import Desk
 
     with Desk.open() as desk:
         dialog = find(desk.archive, chat)
         done = consenting.revoke(desk, dialog, member)
+        elsewhere = renting.held(desk.home, *(part.id for part in whole(desk.archive, dialog))) if done.had else None
     if as_json:
-        show.data({"id": dialog.id, "revoked": done.had, "cancelled": done.cancelled, "stale_adapters": done.stale})
+        ended = {"revoked": done.had, "cancelled": done.cancelled, "stale_adapters": done.stale}
+        show.data({"id": dialog.id, **ended, "held_by": elsewhere and elsewhere.host})
         return
     title, member = show.plain(dialog.title), show.plain(done.member)
     if not done.had:
@@ -131,6 +133,8 @@ def revoke(
         show.say(f"Stale now, because it was trained on this chat: {', '.join(done.stale)}. Next: doppelgram build")
     if not member:
         show.say(f"Its messages are still in the archive; to remove them: doppelgram forget {dialog.id}")
+    if elsewhere:
+        show.say(renting.remains(elsewhere), "yellow")
 
 
 @app.command("ask")

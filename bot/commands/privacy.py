@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def forget(chat: Chat, yes: Yes = False, as_json: Json = False) -> None:
     """Remove a chat from archive, dataset, suggestions and outbox; adapters that learned from it become stale."""
-    from bot import erase
+    from bot import erase, renting
     from bot.chats import find, whole
     from bot.desk import Desk
 
@@ -30,8 +30,9 @@ def forget(chat: Chat, yes: Yes = False, as_json: Json = False) -> None:
             raise UserError("Nothing was removed.", "To forget this chat, confirm, or give --yes.", ExitCode.USAGE)
         with _saying_what_remains(title, f"doppelgram forget {ids[0]}{' --yes' if yes else ''}"):
             removed = erase.forget(desk, *ids)
+        elsewhere = renting.held(desk.home, *ids)
     if as_json:
-        show.data({"id": ids[0], "removed": removed})
+        show.data({"id": ids[0], "removed": removed, "held_by": elsewhere and elsewhere.host})
         return
     show.say(f"{show.plain(title)} is forgotten: {show.count(removed['messages'], 'message')} removed.", "green")
     if removed["draft_left"]:
@@ -42,6 +43,8 @@ def forget(chat: Chat, yes: Yes = False, as_json: Json = False) -> None:
         show.say("The dataset held this chat and is removed too. Next: doppelgram build")
     if stale := removed["stale_adapters"]:
         show.say(f"Stale now, because it was trained on this chat: {', '.join(stale)}. Next: doppelgram train")
+    if elsewhere:
+        show.say(renting.remains(elsewhere), "yellow")
 
 
 def _at_stake(desk: "Desk", title: str, ids: list[int]) -> str:
@@ -78,7 +81,7 @@ def _is_bare_id(desk: "Desk", chat: str) -> bool:
 
 def wipe(yes: Yes = False, as_json: Json = False) -> None:
     """Delete everything of doppelgram on this machine, and end the login on Telegram's side if it can be reached."""
-    from bot import erase
+    from bot import erase, renting
     from bot.desk import Desk
     from bot.home import Home
 
@@ -89,15 +92,22 @@ def wipe(yes: Yes = False, as_json: Json = False) -> None:
     with home.holding_login("wipe"), home.holding_training("wipe"):
         with Desk.open() as desk:
             ended = _end_login(desk)
+        elsewhere = renting.held(home)  # of which nothing here will know
         removed, left = erase.wipe(home)
     if as_json:
-        show.data({"files": removed, "left": left, "login_ended": ended})
+        show.data({"files": removed, "left": left, "login_ended": ended, "held_by": elsewhere and elsewhere.host})
         return
     show.say(f"{show.count(removed, 'file')} deleted.", "green")
     if left:
         show.say(f"Left alone, because doppelgram did not make it: {', '.join(map(show.plain, left))}")
     if ended is False:
         show.say("Telegram could not be told: end the login there in Settings, Devices.")
+    if elsewhere:
+        show.say(
+            f"{elsewhere.host} may still hold your chats, in ~/{elsewhere.folder}: delete that there, or destroy the"
+            " machine at its provider.",
+            "yellow",
+        )
 
 
 def _end_login(desk: "Desk") -> bool | None:

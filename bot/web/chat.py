@@ -81,15 +81,17 @@ async def revoke(request: Request) -> Response:
     member = given.get("member", [""])[0] or None
 
     def end(desk: Desk) -> str:
-        from bot import consenting
+        from bot import chats, consenting, renting
 
         done = consenting.revoke(desk, dialog, member)
+        held = renting.held(desk.home, *(part.id for part in chats.whole(desk.archive, dialog)))
+        elsewhere = f" · {renting.remains(held)}" if held and done.had else ""
         stale = f" Stale now: {', '.join(done.stale)}." if done.stale else ""
         if done.member and not done.had:
             return f"{done.member} had no consent on record here."
         if done.member:
-            return f"Revoked for {done.member}, and the group is off.{stale} {done.standing}"
-        return f"Revoked, and off.{stale} To remove its messages too: doppelgram forget {dialog.id}"
+            return f"Revoked for {done.member}, and the group is off.{stale} {done.standing}{elsewhere}"
+        return f"Revoked, and off.{stale} To remove its messages too: doppelgram forget {dialog.id}{elsewhere}"
 
     return await _done(request, end)
 
