@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 Method = Literal["qlora", "lora", "full"]
 SCORED = 80
-"""Held-out windows that a comparison reads: enough for an interval, in a few minutes on a CPU."""
+"""Held-out windows that a comparison reads at most: enough for an interval. After a short training it reads fewer, see
+`measure.worth`."""
 
 
 @dataclass(frozen=True, slots=True)

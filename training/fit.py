@@ -32,12 +32,13 @@ FEWEST = 256
 RESERVE = 0.08
 """Share of a GPU's memory that is left free: the driver's context, and what the allocator cannot use."""
 ROW_TOKENS = {"cpu": 256, "cuda": 4096}
-"""Tokens of a micro-batch by kind of device: more makes a CPU no faster, and a GPU would idle with less."""
+"""Tokens of a micro-batch by kind of device: few on a CPU, where memory is all that more would take, and many on a GPU,
+which would idle with less. Chosen, not measured."""
 ENOUGH = 1024
 """Tokens at a time with which a GPU is busy. With fewer it waits for launches and for weights out of their 4 bits, so
 that computing activations twice costs less."""
 UTILISATION = 0.4
-"""Share of a machine's arithmetic that a training makes use of. Good programs reach 0.45 to 0.55 on long rows."""
+"""Share of a machine's arithmetic that a training makes use of: an assumption, which docs/plan.md speaks of."""
 DENSE = ("llama", "mistral", "qwen2", "qwen3", "smollm3", "gemma3_text")
 """The architectures that the terms are true for."""
 

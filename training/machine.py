@@ -8,7 +8,8 @@ from data.errors import ExitCode, UserError
 
 GIB = 1 << 30
 _CORE = 80e9
-"""fp32 operations a second of a CPU core with AVX2: 32 a cycle at 2.5 GHz."""
+"""fp32 operations a second of a CPU core with AVX2: two units of 8 numbers that multiply and add, at 2.5 GHz.
+Computed, as is all that `plan` says of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Machine:
 
 
 _GPUS = {
-    # name: GiB, 10^12 operations a second; the makers' figures for dense bf16, as of November 2026
+    # name: GiB, 10^12 operations a second for dense bf16, as in NVIDIA's data sheets of November 2026; not measured
     "RTX 3060": (12, 25),
     "RTX 3080": (10, 60),
     "RTX 3090": (24, 71),
@@ -100,5 +101,5 @@ def _within(some: list[str], words: list[str]) -> bool:
 
 
 def _unknown_rate(properties: object) -> float:
-    """Operations of a GPU that is not in the table: 512 a cycle and multiprocessor, at 1.5 GHz."""
+    """Operations of a GPU that is not in the table. An assumption: 512 a cycle and multiprocessor, at 1.5 GHz."""
     return float(getattr(properties, "multi_processor_count", 40)) * 512 * 1.5e9
