@@ -1,5 +1,7 @@
 """The benchmark of training: what it counts is what a whole network would count, and its losses are the reference's."""
 
+from typing import Any
+
 import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -10,10 +12,12 @@ from bench.train import parity, shape_of
 from tests import training_models as models
 from training.encode import Kind
 
-CONFIG = LlamaConfig(
-    vocab_size=512, hidden_size=32, intermediate_size=64, num_hidden_layers=5, num_attention_heads=4,
-    num_key_value_heads=2, tie_word_embeddings=True,
-)  # fmt: skip
+SHAPE: dict[str, Any] = {
+    "vocab_size": 512, "hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "tie_word_embeddings": True,
+}  # fmt: skip
+CONFIG = LlamaConfig(**SHAPE, num_hidden_layers=5)
+SHALLOW = LlamaConfig(**SHAPE, num_hidden_layers=2)
 
 
 def test_the_invented_conversations_have_the_lengths_and_the_own_share_that_the_bars_are_read_on() -> None:
@@ -49,7 +53,7 @@ def test_our_losses_are_those_of_each_conversation_alone() -> None:
 def test_the_memory_of_a_step_without_numbers_is_that_of_one_with_them(name: str) -> None:
     some, side = conversations.lognormal(8, 512), trainers.SIDES[name]()
     (batch,) = side.batches(some, 10**6)
-    network = trainers.prepare(LlamaForCausalLM(CONFIG), side)
+    network = trainers.prepare(LlamaForCausalLM(SHALLOW), side)
     real = memory.tracked(network, side, batch)
     assert real > 10**6
-    assert memory.computed(CONFIG, name, some, 10**6) == pytest.approx(real, rel=0.001)
+    assert memory.computed(SHALLOW, name, some, 10**6) == pytest.approx(real, rel=0.001)
