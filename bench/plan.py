@@ -13,10 +13,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from typing import Any
 
 from bench.tracker import tracker as of_memory
-from training.fit import METHODS, MODES, RANK, Checkpointing, Method, Shape, peak
+from training.fit import METHODS, MODES, RANK, Averages, Checkpointing, Method, Shape, peak
 
 MISTRAL_7B = Shape(32, 4096, 4096, 1024, 32, 14336, 32768, tied=False)
 SMALL = Shape(8, 256, 256, 128, 4, 896, 4096, tied=False)
@@ -32,24 +33,27 @@ def main() -> None:
     """Print each prediction beside what was tracked, and the worst error."""
     small = "--small" in sys.argv[1:]
     shape, sizes = (SMALL, SMALL_MICRO_BATCHES) if small else (MISTRAL_7B, MICRO_BATCHES)
+    ways: list[tuple[Method, Averages]] = [*((method, "fp32") for method in METHODS), ("full", "8bit")]
     rows = []
-    for method in METHODS:
-        for mode in MODES:
-            for tokens in sizes:
-                row = compare(shape, method, mode, tokens)
-                print(json.dumps(row), file=sys.stderr, flush=True)
-                rows.append(row)
+    for (method, averages), mode, tokens in product(ways, MODES, sizes):
+        row = compare(shape, method, mode, tokens, averages=averages)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        rows.append(row)
     worst = max(abs(row["ratio"] - 1) for row in rows)
     print(json.dumps({"shape": "small" if small else "mistral-7b", "worst_error": round(worst, 4), "rows": rows}))
     sys.exit(worst > LIMIT)
 
 
-def compare(shape: Shape, method: Method, mode: Checkpointing, tokens: int, **options: Any) -> dict[str, Any]:
+def compare(
+    shape: Shape, method: Method, mode: Checkpointing, tokens: int, *, averages: Averages = "fp32", **options: Any
+) -> dict[str, Any]:
     """One prediction and what was tracked, in bytes."""
+    options["averages"] = averages
     predicted = peak(shape, method, tokens, loss_share=LOSS_SHARE, checkpointing=mode, **options).total
     found = tracked(shape, method, mode, tokens, **options)
     return {
         "method": method,
+        "averages": averages,
         "checkpointing": mode,
         "micro_batch_tokens": tokens,
         "predicted_bytes": predicted,
@@ -59,7 +63,14 @@ def compare(shape: Shape, method: Method, mode: Checkpointing, tokens: int, **op
 
 
 def tracked(
-    shape: Shape, method: Method, mode: Checkpointing, tokens: int, *, stream: int = 2, by_document: bool = False
+    shape: Shape,
+    method: Method,
+    mode: Checkpointing,
+    tokens: int,
+    *,
+    stream: int = 2,
+    by_document: bool = False,
+    averages: Averages = "fp32",
 ) -> int:
     """Bytes alive at the peak of two training steps of two micro-batches each, by torch's tracker. `by_document`
     computes with real numbers, on the CPU: without a device torch would take another road through attention."""
@@ -80,7 +91,7 @@ def tracked(
     model.causal.train()
     with warnings.catch_warnings(), tracker, _mode(model, mode):
         warnings.simplefilter("ignore")
-        learner = Learner(learned, 1e-4)
+        learner = Learner(learned, 1e-4, averages)
         for _ in range(2):
             for _ in range(2):
                 token_losses(model, batch).weighted(1.0).backward()  # type: ignore[no-untyped-call]
