@@ -13,7 +13,7 @@ import pytest
 from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
-from training import evaluation, report, scores, train
+from training import evaluation, pieces, report, scores, train
 from training.evaluation import Size
 from training.material import Material
 from training.measures import likelihood, replies
@@ -112,6 +112,24 @@ def test_what_is_finished_is_not_done_again_and_gives_the_same(
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_pieces_of_another_version_of_the_program_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for room in pieces.ROOMS:
+        (tmp_path / room / "measures").mkdir(parents=True)
+    source = tmp_path / "training/measures/probes.py"
+    versions = []
+    for text in ("A = 1\n", "A = 2\n"):
+        source.write_text(text)
+        pieces.program.cache_clear()
+        versions.append(pieces.program(tmp_path))
+    assert len(set(versions)) == 2
+    here = pieces.key_of("dataset")
+    assert here == pieces.key_of("dataset")
+    monkeypatch.setattr(pieces, "program", lambda: versions[0])
+    assert pieces.key_of("dataset") != here
 
 
 def test_a_damaged_piece_and_one_of_another_adapter_are_made_anew(tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from data.samples import write_private
+
+ROOMS = ("data", "training")
 
 
 @dataclass(frozen=True)
@@ -42,5 +45,14 @@ def private_folder(folder: Path) -> None:
 
 
 def key_of(*parts: object) -> str:
-    """A key from everything that a piece depends on."""
-    return hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()[:32]
+    """A key from everything that a piece depends on, this program itself included."""
+    return hashlib.sha256(json.dumps([program(), *map(str, parts)]).encode()).hexdigest()[:32]
+
+
+@cache
+def program(root: Path = Path(__file__).parents[1]) -> str:
+    """A digest of what measures and of what it reads: after an upgrade the figures are of one version alone."""
+    digest = hashlib.sha256()
+    for path in sorted(path for room in ROOMS for path in (root / room).rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
