@@ -9,14 +9,14 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import compress
 from pathlib import Path
 
-from data import crew, duplicates, held_out, pauses, weights
+from data import crew, duplicates, held_out, pauses, prints, weights
 from data.archive import Archive
 from data.census import Census
 from data.consent import Consent, Ledger
@@ -25,7 +25,7 @@ from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.rhythm import RHYTHM
 from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
-from data.share import Plan, turns_in
+from data.share import Plan, Written, turns_in
 from data.tally import Tally
 from data.transcript import Scope, Transcript
 from data.uncollected import uncollected
@@ -59,7 +59,7 @@ def build(
             plan = _plan(workers.count(), key, shape)
             written = workers.write(plan, progress)
         _count_untrained(archive, written.tally)
-        split = _sort(written.rows, work, written.tally)
+        split = _sort(written, work)
         controls = Controls(archive, key, plan.shape)
         for dialog_id, consent in consents.items():
             if consent.scope is Scope.CHAT and dialog_id > 0:
@@ -122,9 +122,10 @@ def _plan(counted: Census, key: bytes, shape: Shape) -> Plan:
     )
 
 
-def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
+def _sort(written: Written, work: Path) -> Counter[str]:
     """The lines of the owner's parts in order of time. In training, what is said in a held-out part is context only,
     and so is the third and every later copy of one text. Returns the number of samples of each part."""
+    rows = written.rows
     rows.sort(key=lambda row: (row.began, row.dialog_id, row.first))
     split: Counter[str] = Counter(dict.fromkeys(SPLITS, 0))
     files = {number: turns_in(work, number) for number in {row.share for row in rows}}
@@ -133,12 +134,12 @@ def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
         for name in OWN_SPLITS:
             part = [row for row in rows if row.split == name]
             with open_private(work / f"{name}.jsonl") as file:
-                for row, out in _not_again(part, rows) if name == "train" else ((row, {}) for row in part):
+                for row, out in _not_again(part, written) if name == "train" else ((row, {}) for row in part):
                     turns[row.share].seek(row.offset)
                     said = turns[row.share].read(row.size).decode()
                     line = line_of(row.dialog_id, row.context, said).encode() + b"\n"
                     if out:
-                        line = _without(line, out, row, tally)
+                        line = _without(line, out, row, written.tally)
                     file.write(line)
                     split[name] += bool(line)
     for path in work.glob("turns-*"):
@@ -146,13 +147,14 @@ def _sort(rows: list[Row], work: Path, tally: Tally) -> Counter[str]:
     return split
 
 
-def _not_again(train: list[Row], rows: Iterable[Row]) -> Iterator[tuple[Row, dict[int, str]]]:
+def _not_again(train: list[Row], written: Written) -> Iterator[tuple[Row, dict[int, str]]]:
     """Each window of training with its turns that may not be learned, and the reason."""
-    tested = {text for row in rows if row.split in ("test", "unseen") for _, text in row.long}
+    tested = {text for row in written.rows if row.split in ("test", "unseen") for _, text in row.long}
     out: list[dict[int, str]] = [{turn: IN_TEST for turn, text in row.long if text in tested} for row in train]
     told = [(each, turn, text) for each, row in zip(out, train, strict=True) for turn, text in row.long
             if text not in tested]  # fmt: skip
-    for each, turn, _ in compress(told, duplicates.again([text for *_, text in told])):
+    copies = duplicates.again([text for *_, text in told], prints.joined(written.prints))
+    for each, turn, _ in compress(told, copies):
         each.setdefault(turn, DUPLICATE)
     yield from zip(train, out, strict=True)
 

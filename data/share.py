@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from data import census, weights
+from data import census, prints, weights
 from data.archive import Archive
 from data.census import Census
 from data.clock import Clock
@@ -13,6 +13,7 @@ from data.consent import Consent
 from data.controls import Newest
 from data.duplicates import SHORTEST
 from data.held_out import HeldOut
+from data.prints import Prints
 from data.rhythm import Rhythm
 from data.samples import Shape, open_private
 from data.tally import Tally
@@ -37,6 +38,8 @@ class Written:
     rows: list[Row] = field(default_factory=list)
     newest: dict[int, Newest] = field(default_factory=dict)
     """By dialog."""
+    prints: list[Prints] = field(default_factory=list)
+    """Those of all texts in `Row.long`, share by share."""
     tally: Tally = field(default_factory=Tally)
     rhythm: Rhythm = field(default_factory=Rhythm)
 
@@ -44,6 +47,7 @@ class Written:
         """What another share has come to."""
         self.rows.extend(other.rows)
         self.newest.update(other.newest)
+        self.prints.extend(other.prints)
         self.tally.add(other.tally)
         self.rhythm.add(other.rhythm)
 
@@ -83,6 +87,7 @@ class Share:
                 written.rows.extend(
                     cutter.write(consent, file, newest, lambda: progress(min(1.0, written.tally.messages / total)))
                 )
+        written.prints.append(prints.take([text for row in written.rows for _, text in row.long]))
         return written
 
 

@@ -2,11 +2,20 @@
 
 import random
 import string
+from collections import Counter
+from collections.abc import Iterator
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.duplicates import ALIKE, KEEP, _alone, _jaccard, _may_be_alike, _prints, _Seen, _shingles, again
+from data import duplicates, prints
+from data.duplicates import ALIKE, KEEP, _jaccard, _shingles, may_be_alike
+
+
+def again(texts: list[str]) -> list[bool]:
+    return duplicates.again(texts, prints.take(texts[::-1]))
 
 
 def sentence(chance: random.Random, words: int = 14) -> str:
@@ -44,16 +53,28 @@ def test_what_is_called_a_copy_has_two_alike_before_it(texts: list[str], first: 
         assert together[index] or texts[:index].count(text) < KEEP
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
-@given(st.lists(st.text("abcd \U0001f600", min_size=1, max_size=40), max_size=30), st.integers(0, 5))
-def test_who_is_alone_is_no_copy_and_makes_none_of_another(texts: list[str], copies: int) -> None:
-    chance = random.Random(7)
-    near = [f"{sentence(random.Random(8))} {number}" for number in range(copies)]
-    texts = [*texts, *(sentence(chance) for _ in range(20)), *texts[:copies], *near]
-    files, known = _prints(texts)
-    assert sum(_alone(texts, [files])) >= 20
-    seen = _Seen()
-    assert again(texts) == list(map(seen.again, known, files.tolist()))
+def one_by_one(texts: list[str]) -> Iterator[bool]:
+    """What a copy is, in few words: each text is compared with those that began a group and share a file with it."""
+    taken, said, filed = prints.take(texts), Counter[str](), dict[int, str]()
+    for text, files in zip(texts, taken.files.tolist(), strict=True):
+        first = text
+        if text not in said:
+            met = {filed[file] for file in files if file in filed}
+            known = sorted((taken.sizes[texts.index(other)], other) for other in met)
+            close = (other for _, other in known if _jaccard(_shingles(text), _shingles(other)) >= ALIKE)
+            if (first := next(close, text)) is text:
+                filed |= {file: text for file in files if file and file not in filed}
+        said[first] += 1
+        yield said[first] > KEEP
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_copies_found_in_columns_are_those_found_one_by_one(seed: int) -> None:
+    """One text turns into another step by step: each is alike to its neighbours, the first is not to the last."""
+    chance = random.Random(seed)
+    one, *others = (sentence(chance, 12) for _ in range(3))
+    texts = [chance.choice(others)[:place] + one[place:] for place in chance.choices(range(70), k=40)]
+    assert again(texts) == list(one_by_one(texts))
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)
@@ -65,6 +86,6 @@ def test_who_is_alone_is_no_copy_and_makes_none_of_another(texts: list[str], cop
 )
 def test_no_text_that_is_alike_is_dismissed_unseen(text: str, place: int, put_in: str, taken: int) -> None:
     near = text[:place] + put_in + text[place + taken :] or "a"
-    _, (one, other) = _prints([text, near])
-    assert _may_be_alike(one, other) or _jaccard(_shingles(text), _shingles(near)) < ALIKE
-    assert _may_be_alike(one, one)
+    other, itself = may_be_alike(prints.take([text, near]), np.zeros(2, int), np.array([1, 0]))
+    assert other or _jaccard(_shingles(text), _shingles(near)) < ALIKE
+    assert itself
