@@ -1,28 +1,20 @@
-"""A training that is started, watched and stopped on the page, with the real small model in a process of its own."""
+"""The training room of the page: what it starts, watches, draws and stops. By hand: test_bot_web_browser_training."""
 
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bot.curve import Curve, Point
 from bot.home import Home
-from bot.settings import LiveSettings, ModelSettings, Settings, TrainSettings, WebSettings, environment, read, spelled
+from bot.settings import LiveSettings, Settings, TrainSettings, WebSettings, environment, read, spelled
 from bot.web.server import serving
 from bot.web.training import draw
 from bot.web.workshop import Workshop
-from data.consent import Ledger
-from data.transcript import Scope
-from tests import training_models as models
 from tests.page_client import Client
 from tests.terminal import PATIENCE, Terminal
-from training import base
-
-CHATS = 8
 
 
 def wait(holds: Callable[[], bool], what: str) -> None:
@@ -30,30 +22,6 @@ def wait(holds: Callable[[], bool], what: str) -> None:
     while not holds():
         assert time.monotonic() < until, what
         time.sleep(0.1)
-
-
-def test_a_training_is_started_watched_and_stopped(tmp_path: Path) -> None:
-    base.find("smollm2", models.MODELS)
-    home = Home.at(tmp_path / "home")
-    models.dataset(home.dataset, models.windows(CHATS))
-    with closing(home.open_archive()) as archive:
-        for dialog_id in range(CHATS):
-            Ledger(archive).grant(dialog_id, Scope.CHAT, "test", "test", datetime.now(UTC))
-    settings = Settings(
-        home=home.path,
-        model=ModelSettings(base="smollm2", cache=models.MODELS, threads=1),
-        web=WebSettings(port=0),
-    )
-    with serving(settings, home) as page:
-        client = Client(page).enter()
-        assert "No training yet" in client.get("/training").text
-        assert "Stop" in client.post("/training/start", ("minutes", "60")).text
-        assert client.post("/training/start").status == 409, "one at a time"
-        wait(lambda: "Loss by step" in client.get("/training/curve").text, "the curve grows")
-        client.post("/training/stop")
-        wait(lambda: "Go on" in client.get("/training/curve").text, "it stops")
-        assert list((home.adapters).glob("*/checkpoint-*/position.json")), "what was learned is kept"
-    assert home.trainer() is None
 
 
 async def test_a_page_that_is_closed_stops_the_training_it_began(tmp_path: Path) -> None:
@@ -112,6 +80,7 @@ async def test_a_training_in_a_terminal_is_seen_and_stopped_on_the_page(tmp_path
         client = await asyncio.to_thread(Client(page).enter)
         await asyncio.to_thread(wait, lambda: "by-hand" in client.get("/training").text, "it is seen")
         assert "Stop" in client.get("/training/curve").text
+        assert client.post("/training/start").status == 409, "one at a time"
         await asyncio.to_thread(client.post, "/training/stop")
         await asyncio.wait_for(process.communicate(), PATIENCE)
         assert "goes on where it was" in client.get("/training/curve").text
