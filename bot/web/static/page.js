@@ -140,10 +140,20 @@
     setTimeout(() => htmx.trigger(body, "changed-log"), AGAIN);
   });
 
-  // A choice that leads to another page, such as whom to write as.
-  document.addEventListener("change", (event) => {
-    const to = event.target.dataset && event.target.dataset.go;
-    if (to) window.location.assign(to + encodeURIComponent(event.target.value));
+  // A choice that leads to another page, such as whom to write as. An arrow key passes each name on its way to another, so
+  // by keys it is made with Enter, or by going on.
+  let byKey = false;
+  const leads = (event) => event.target.dataset && event.target.dataset.go;
+  const follow = (list) => {
+    if (!list.selectedOptions[0].defaultSelected) window.location.assign(list.dataset.go + encodeURIComponent(list.value));
+  };
+  document.addEventListener("pointerdown", () => (byKey = false));
+  document.addEventListener("change", (event) => leads(event) && !byKey && follow(event.target));
+  document.addEventListener("focusout", (event) => leads(event) && byKey && follow(event.target));
+  document.addEventListener("keydown", (event) => {
+    if (!leads(event)) return;
+    byKey = true;
+    if (event.key === "Enter") follow(event.target);
   });
 
   document.addEventListener("keydown", (event) => {
