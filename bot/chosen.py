@@ -70,10 +70,10 @@ def drop_stale_choice(desk: Desk) -> None:
 
 
 def is_stale(adapter: Adapter, archive: Archive) -> bool:
-    """Whether a chat inside was forgotten, or its consent revoked or narrowed, since it was learned from."""
+    """Whether a chat inside was forgotten, or a consent there revoked or narrowed, since it was learned from."""
     card = adapter.card
     scopes = {dialog_id: card.scopes.get(str(dialog_id), "chat") for dialog_id in card.chats}
-    return card.stale or bool(Ledger(archive).ended(scopes))
+    return card.stale or bool(Ledger(archive).ended(scopes, card.built_at))
 
 
 def demand_fit(adapter: Adapter | None, archive: Archive) -> None:

@@ -12,7 +12,8 @@ from data.transcript import Scope
 
 def demand_dataset(desk: Desk) -> None:
     """Raise UserError (exit 7) when the dataset holds a chat whose consent has ended or become narrower since."""
-    if gone := ended(desk, samples.read_card(desk.home.dataset).scopes):
+    card = samples.read_card(desk.home.dataset)
+    if gone := ended(desk, card.scopes, card.built_at):
         raise UserError(
             f"The dataset holds {gone} chats whose consent has ended or become narrower since it was built.",
             "Run: doppelgram build",
@@ -20,9 +21,9 @@ def demand_dataset(desk: Desk) -> None:
         )
 
 
-def ended(desk: Desk, scopes: Mapping[str, str]) -> int:
-    """How many of these chats may by now be used less than this, or not at all."""
-    return len(Ledger(desk.archive).ended({int(dialog_id): scope for dialog_id, scope in scopes.items()}))
+def ended(desk: Desk, scopes: Mapping[str, str], since: str) -> int:
+    """How many of these chats may by now be used less than this, or not at all; see `Ledger.ended`."""
+    return len(Ledger(desk.archive).ended({int(dialog_id): scope for dialog_id, scope in scopes.items()}, since))
 
 
 def demand_chat(desk: Desk, dialog: Dialog) -> None:

@@ -39,7 +39,7 @@ def adapter(desk: Desk, rented: Rented) -> str:
             show.say(f"The training {before.name} has gone further at home, and stays: `doppelgram train` goes on.")
             before = None
         target = _in_place_of(before, desk)
-        adapters.update(made, name=target.name)
+        adapters.update(made, name=target.name, built_at=rented.built_at)
         place.rename(target)
     return target.name
 
@@ -58,7 +58,7 @@ def unfinished(desk: Desk, rented: Rented, card: DatasetCard) -> str:
         elif _tokens(here) > _tokens(came):
             return BEHIND
         place.rename(target := _in_place_of(before, desk))
-    if consented.ended(desk, card.scopes):  # what ends from now on removes it itself
+    if consented.ended(desk, card.scopes, card.built_at):  # what ends from now on removes it itself
         shutil.rmtree(target)
         return LOST
     return KEPT

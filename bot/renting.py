@@ -121,7 +121,7 @@ def _there(desk: Desk, host: str, note: Path) -> Rented | None:
         return None
     if rented and rented.host != host:
         raise UserError(f"A training runs on {rented.host}.", f"Run: doppelgram train --on {rented.host}")
-    if rented and consented.ended(desk, rented.scopes):
+    if rented and consented.ended(desk, rented.scopes, rented.built_at):
         show.say(f"A consent has ended since: the training on {host} is stopped and deleted there.", "yellow")
         _end(rented, note, then="")
         return None
@@ -179,6 +179,7 @@ def _begin(
         until=time.time() + seconds + GRACE,
         unfinished=unfinished.name if unfinished else "",
         dataset=card.hash,
+        built_at=card.built_at,
         scopes=card.scopes,
     )
     write_private(note, rented.as_json())  # before anything is there, so that nothing is forgotten there

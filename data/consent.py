@@ -177,14 +177,29 @@ class Ledger:
         newest = "WHERE dialog_id = ? AND member_id IS NULL ORDER BY id DESC LIMIT 1"
         return next(iter(self._select(newest, dialog_id)), None)
 
-    def ended(self, scopes: Mapping[int, str]) -> list[int]:
-        """Those of these chats, each with the scope it was used in, that may no longer be used so."""
-        active = self.active()
+    def ended(self, scopes: Mapping[int, str], since: str = "") -> list[int]:
+        """Those of these chats, each with the scope it was used in, that may no longer be used so.
+
+        `since` is when they were read, in ISO format: a member of a group may have taken theirs back after it. Empty
+        where nobody knows.
+        """
+        active, left = self.active(), self._left(since) if since else frozenset[int]()
         return [
             dialog_id
             for dialog_id, scope in scopes.items()
-            if dialog_id not in active or (scope, active[dialog_id].scope) == (Scope.CHAT, Scope.OWN)
+            if dialog_id not in active
+            or (scope == Scope.CHAT and (active[dialog_id].scope is Scope.OWN or dialog_id in left))
         ]
+
+    def _left(self, since: str) -> frozenset[int]:
+        """The groups in which a member has since taken back what they agreed to, and not agreed anew."""
+        rows = self._archive.db.execute(
+            "SELECT dialog_id FROM consents AS old WHERE member_id NOT NULL AND revoked_at > ? AND NOT EXISTS"
+            " (SELECT 1 FROM consents WHERE (dialog_id, member_id) = (old.dialog_id, old.member_id)"
+            " AND revoked_at IS NULL)",
+            (datetime.fromisoformat(since).timestamp(),),
+        )
+        return frozenset(dialog_id for (dialog_id,) in rows)
 
     def history(self) -> list[Consent]:
         """Every record ever made, oldest first."""

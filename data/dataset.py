@@ -186,7 +186,7 @@ def _card(
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return DatasetCard(
         hash=digest.hexdigest()[:16],
-        built_at=now.isoformat(timespec="seconds"),
+        built_at=now.isoformat(),  # to be compared with when a consent ended
         scopes={str(dialog_id): consent.scope.value for dialog_id, consent in consents.items()},
         window=shape.window,
         zone=shape.zone_name,

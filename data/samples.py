@@ -136,6 +136,7 @@ class DatasetCard:
 
     hash: str
     built_at: str
+    """When its chats were read, in ISO format."""
     scopes: dict[str, str]
     window: int
     zone: str

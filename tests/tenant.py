@@ -91,6 +91,7 @@ def failed_there(machine: Machine, desk: Desk) -> Rented:
     """A training that has failed there, which home knows of."""
     card = samples.read_card(desk.home.dataset)
     rented = replace(Rented.new("rented"), until=time.time() + 1000, dataset=card.hash, scopes=card.scopes)
+    rented = replace(rented, built_at=card.built_at)
     there = machine.home / rented.folder
     models.dataset(there / "home" / "dataset", models.windows(2))
     for name, said in (("log", "It begins.\n"), ("ended", "1"), ("report", '{"error": "It broke.", "hint": ""}')):

@@ -58,6 +58,24 @@ def test_an_adapter_whose_card_missed_that_a_consent_ended_does_not_speak(desk: 
     assert chosen.chosen(desk) is None
 
 
+def test_an_adapter_that_was_finished_after_a_member_took_their_words_back_does_not_speak(desk: Desk) -> None:
+    group, ana, bo = -5, 7, 8
+    ledger = Ledger(desk.archive)
+    for member in (ana, bo):
+        ledger.grant_member(group, member, "test", "test", now())
+    newer = adapters.read(desk.home.adapters / "newer")
+    adapters.update(newer, chats=(group,), scopes={str(group): "chat"}, built_at=now().isoformat())
+    ledger.grant_member(group, ana, "test", "told anew", now())
+    assert chosen.name(desk) == "newer"
+    ledger.revoke_member(group, ana, now())
+    assert chosen.name(desk) == "older"
+    adapters.update(newer, built_at=now().isoformat())
+    assert chosen.name(desk) == "newer", "made of what was left"
+    ledger.revoke_member(group, bo, now())
+    adapters.update(newer, scopes={str(group): "own"})
+    assert chosen.name(desk) == "newer", "of the owner's words alone"
+
+
 def test_a_named_one_that_is_stale_is_refused(desk: Desk) -> None:
     desk.settings.model.adapter = "newer"
     assert chosen.chosen(desk)

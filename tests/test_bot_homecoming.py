@@ -15,8 +15,9 @@ from bot.desk import Desk
 from bot.learning import Wish
 from bot.renting import Limits
 from data import samples
+from data.consent import Ledger
 from data.errors import ExitCode, UserError
-from data.message import Dialog, Kind
+from data.message import Dialog, Kind, Person
 from data.samples import write_private
 from tests import sshd
 from tests.sshd import Machine
@@ -60,6 +61,21 @@ def test_an_adapter_that_came_home_is_told_of_and_not_fetched_again_where_nothin
     (made,) = adapter.every(desk.home.adapters)
     assert f"The adapter {made.card.name} is at home all the same." in capsys.readouterr().err
     assert not (desk.home.path / "rented.json").exists()
+
+
+def test_what_a_member_of_a_group_took_back_meanwhile_is_deleted_there_too(
+    desk: Desk, machine: Machine, failed: Rented, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.archive.save_people([Person(7, Kind.PRIVATE, "Ana")])
+    Ledger(desk.archive).grant_member(-5, 7, "test", "test", desk.now)
+    group = replace(failed, scopes={"-5": "chat"}, built_at=desk.now.isoformat())
+    write_private(desk.home.path / renting.NOTE, group.as_json())
+    consenting.revoke(desk, Dialog(-5, Kind.GROUP, "Crew"), "7")
+    machine.puts("python3", "exit 3")  # so that nothing begins anew
+    with pytest.raises(UserError, match="There is no doppelgram"):
+        renting.train(desk, "rented", Wish(), Limits(1.0), yes=False)
+    assert "A consent has ended since" in capsys.readouterr().err
+    assert left(machine) == []
 
 
 @pytest.mark.parametrize("made_of", ["what went there", "something else"])
@@ -114,6 +130,7 @@ def test_an_adapter_of_another_dataset_is_refused_and_one_of_this_takes_the_plac
     write_private(there / adapter.CARD, json.dumps(asdict(replace(made.card, training={"steps": 3, "tokens": 0}))))
     further(interrupted, card, 4)
     other = adapters / homecoming.adapter(desk, rented)
+    assert adapter.read(other).card.built_at == card.built_at, "whatever the machine says of it"
     assert position.is_whole(interrupted, card.hash), "it has gone further at home"
     assert f"{interrupted.name} has gone further at home, and stays" in capsys.readouterr().err
     shutil.rmtree(other)

@@ -98,7 +98,7 @@ def test_a_damaged_adapter_is_refused(home: Path) -> None:
 def test_the_card_says_what_the_adapter_was_made_from(home: Path) -> None:
     card = adapter.read(make(home).folder).card
     assert card.chats == (0, 1, 2)
-    assert card.dataset == "0123456789abcdef"
+    assert (card.dataset, card.built_at) == ("0123456789abcdef", models.NOON.isoformat())
     assert (card.window, card.zone, card.stale) == (4000, "UTC", False)
     assert card.training["steps"] == 2
     assert card.base == "tiny"

@@ -58,6 +58,8 @@ class Card:
     losses: Mapping[str, float] = field(default_factory=dict)
     method: str = "lora"
     """`full`: the folder holds the whole network instead of LoRA weights."""
+    built_at: str = ""
+    """When the chats of its dataset were read, in ISO format; empty where it is not known."""
     stale: bool = False
     """A chat inside was forgotten or its consent revoked: train again before using it."""
 

@@ -81,6 +81,8 @@ class Rented:
     """The name of the unfinished training, of those at home, that it goes on with."""
     dataset: str = ""
     """The hash of the dataset that went there."""
+    built_at: str = ""
+    """When its chats were read."""
     scopes: Mapping[str, str] = field(default_factory=dict)
     """The chats in it, by id, and how much of each may be used."""
 
@@ -99,7 +101,8 @@ class Rented:
         try:
             values = json.loads(file.read_text(encoding="utf-8"))
             rented = cls(values["host"], values["folder"], float(values["until"]), str(values.get("unfinished", "")))
-            return replace(rented, dataset=values.get("dataset", ""), scopes=values.get("scopes", {}))
+            dataset, built_at = values.get("dataset", ""), str(values.get("built_at", ""))
+            return replace(rented, dataset=dataset, built_at=built_at, scopes=values.get("scopes", {}))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

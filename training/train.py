@@ -184,6 +184,7 @@ def _card(
         quantization=model.identity.quantization,
         method=options.method,
         dataset=data.hash,
+        built_at=data.built_at,
         chats=data.chats,
         window=data.window,
         zone=data.zone,

@@ -79,7 +79,7 @@ def _mark_ended(desk: "Desk", name: str) -> None:
     from training import adapter as adapters
 
     made = adapters.read(desk.home.adapters / name)
-    if consented.ended(desk, made.card.scopes):
+    if consented.ended(desk, made.card.scopes, made.card.built_at):
         adapters.update(made, stale=True)
         raise UserError(
             f"A consent ended during the training, so the adapter {name} is stale and does not speak.",
