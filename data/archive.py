@@ -99,8 +99,10 @@ class Archive(Store):
 
     def topics(self, dialog_id: int) -> list[int | None]:
         """The topics that messages of a dialog stand in: None alone where it has no topics."""
-        found = self.db.execute("SELECT DISTINCT topic_id FROM messages WHERE dialog_id = ? ORDER BY 1", (dialog_id,))
-        return [topic for (topic,) in found]
+        query = "SELECT {} topic_id FROM messages WHERE dialog_id = ? {}"
+        if not self.db.execute(query.format("", "AND topic_id NOT NULL LIMIT 1"), (dialog_id,)).fetchone():
+            return [None]
+        return [topic for (topic,) in self.db.execute(query.format("DISTINCT", "ORDER BY 1"), (dialog_id,))]
 
     def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
         """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,

@@ -9,7 +9,8 @@ did not agree) becomes a `Message` and goes through the functions that the live 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import compress
+from itertools import compress, islice
+from operator import ne
 
 import numpy as np
 
@@ -125,5 +126,6 @@ def turns(chunks: Iterable[Columns], pause: int) -> Iterator[tuple[Columns, list
 
 def _bounds(columns: Columns, pause: int) -> list[int]:
     """Where turns begin."""
-    who, at = columns.who, columns.at
-    return [n for n in range(len(at)) if not n or who[n] != who[n - 1] or at[n] - at[n - 1] >= pause]
+    who, paused = columns.who, np.diff(columns.at) >= pause
+    changed = np.fromiter(map(ne, who, islice(who, 1, None)), bool, max(0, len(who) - 1))
+    return [0, *(np.flatnonzero(changed | paused) + 1).tolist()] if who else []

@@ -7,16 +7,18 @@ import json
 from array import array
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 QUANTILES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 FEWEST = 20
 """Below this a chat or an hour has no rhythm of its own."""
 RHYTHM = "rhythm.json"
+Times = NDArray[np.int64]
 Delays = defaultdict[int, "array[float]"]
 
 
@@ -32,15 +34,13 @@ class Rhythm:
         self._by_chat: Delays = defaultdict(_series)
         self._by_hour: Delays = defaultdict(_series)
 
-    def wrote(self, dialog_id: int, times: Sequence[int], answered: int | None, hour: int) -> None:
-        """An own turn, written at these times, in microseconds; `answered` is when the other side's last message before
-        it was, None where there is none, `hour` when it began in the owner's zone."""
-        for before, after in pairwise(times):
-            self._gaps.append((after - before) / 1e6)
-        if answered is not None:
-            delay = (times[0] - answered) / 1e6
-            self._by_chat[dialog_id].append(delay)
-            self._by_hour[hour].append(delay)
+    def wrote(self, dialog_id: int, gaps: Times, delays: Times, hours: NDArray[np.int64]) -> None:
+        """In own turns: the gaps between their messages, in microseconds; how long after the other side's last message
+        those began that answer one, and in which hour of the owner's zone."""
+        self._gaps.extend((gaps / 1e6).tolist())
+        self._by_chat[dialog_id].extend((delays / 1e6).tolist())
+        for hour in np.unique(hours).tolist():
+            self._by_hour[hour].extend((delays[hours == hour] / 1e6).tolist())
 
     def add(self, other: "Rhythm") -> None:
         """The gaps of other chats."""

@@ -6,8 +6,8 @@ all of the owner's messages (after Csáky et al., 2019, who show that generic ta
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import compress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress, islice
 
 HALF_LIFE = 548 * 86_400.0
 OLDEST = 0.25
@@ -51,8 +51,11 @@ def frequency(replies: Mapping[str, int], total: int) -> dict[str, float]:
     return {reply: max(LEAST, (rare / count) ** 0.5) for reply, count in replies.items() if count > rare}
 
 
-def of(replies: Iterable[str], common: Mapping[str, float], age: float) -> float:
-    """The weight of one turn, two digits: the mean of the frequency weights of its messages, given as `normal` writes
-    them, times its recency."""
-    each = [common.get(reply, 1.0) for reply in replies]
-    return round(sum(each) / max(1, len(each)) * recency(age), 2)
+def each(
+    replies: Iterable[str], counts: Iterable[int], common: Mapping[str, float], ages: Iterable[float]
+) -> Iterator[float]:
+    """The weight of each of these turns, two digits: the mean of the frequency weights of its messages, given as
+    `normal` writes them, times its recency. `counts` are their messages."""
+    frequent = iter([common.get(reply, 1.0) for reply in replies])
+    for count, age in zip(counts, ages, strict=True):
+        yield round(sum(islice(frequent, count)) / count * recency(age), 2)

@@ -5,8 +5,10 @@ what is recognised, how often, and what is not.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import not_
 
 from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
 
@@ -46,16 +48,20 @@ def suspects(texts: Sequence[str]) -> list[int]:
     """The places of those of these texts that may hold a secret. All at once, for most hold none, and a call per text
     takes longer than to see that."""
     said = list(map(str.split, texts))
+    dull = list(map(_dull.issuperset, said))
+    _learn({word for words in compress(said, map(not_, dull)) for word in words})
     return [
         place
-        for place, (dull, words) in enumerate(zip(map(_dull.issuperset, said), said, strict=True))
-        if not dull or (len(words) >= seeds.LEAST and not (texts[place].isascii() and seeds.unlikely(words)))
+        for place, (known, words) in enumerate(zip(dull, said, strict=True))
+        if not (known or _dull.issuperset(words))
+        or (len(words) >= seeds.LEAST and not (texts[place].isascii() and seeds.unlikely(words)))
     ]
 
 
 def _rules(text: str, words: list[str]) -> Iterator[tuple[str, Spans]]:
     """The rules that may find something in this text: most lines have none of what they look for."""
-    if _dull.issuperset(words) or _all_dull(words):
+    _learn(words)
+    if _dull.issuperset(words):
         if len(words) >= seeds.LEAST:
             yield "seed", seeds.spans
         return
@@ -91,15 +97,10 @@ out."""
 _MOST = 100_000
 
 
-def _all_dull(words: list[str]) -> bool:
+def _learn(words: Iterable[str]) -> None:
     if len(_dull) > _MOST:
         _dull.clear()
-    for word in words:
-        if word not in _dull:
-            if not _is_dull(word):
-                return False
-            _dull.add(word)
-    return True
+    _dull.update(word for word in words if word not in _dull and _is_dull(word))
 
 
 def _is_dull(word: str) -> bool:
