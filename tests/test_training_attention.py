@@ -20,6 +20,8 @@ SHAPE: dict[str, Any] = {
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "initializer_range": 0.3,
     "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
 }  # fmt: skip
+STRETCHED = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+"""Turns other than it learned to where a position is beyond its longest, as in a row whose windows went on counting."""
 WINDOWS = [[5 + (7 * i + j) % 400 for j in range(length)] for i, length in enumerate((9, 40, 1, 23))]
 
 
@@ -38,6 +40,7 @@ def network(family: str, **options: Any) -> LanguageModel:
     ("family", "options", "way"),
     [
         ("Llama", {}, "documents"),
+        ("Llama", {"max_position_embeddings": 48, "rope_parameters": STRETCHED}, "documents"),
         ("Qwen3", {}, "documents"),
         ("Mistral", {"sliding_window": 8}, "documents"),
         ("Gemma3", {"sliding_window": 8, "layer_types": ["sliding_attention", "full_attention"]}, "documents"),
@@ -46,7 +49,8 @@ def network(family: str, **options: Any) -> LanguageModel:
     ],
 )
 def test_each_window_has_the_hidden_states_it_has_alone(family: str, options: dict[str, Any], way: str) -> None:
-    """Among them a network that attends over its last tokens alone, one that caps scores, one that convolves."""
+    """Among them a network whose positions must begin anew, one that attends over its last tokens alone, one that caps
+    scores, one that convolves."""
     which = network(family, **options)
     own = which.decoder.config._attn_implementation
     together = attention.hidden_states(which, WINDOWS)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from data.errors import ExitCode, UserError
 from tests import training_models as models
@@ -44,6 +45,18 @@ def test_a_local_folder_loads_and_its_identity_is_the_same_each_time(tmp_path: P
     assert first.identity.base == "model"
     assert first.identity.quantization == "none"
     assert str(tmp_path) not in str(first.identity)
+
+
+def test_a_base_is_loaded_in_4_bit_and_bf16_on_cuda_and_as_it_is_in_fp32_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    for cuda, kind, dtype in ((True, "nf4", torch.bfloat16), (False, None, torch.float32)):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda cuda=cuda: cuda)
+        options = model._options("auto", as_stored=False)
+        rounded = options.get("quantization_config")
+        assert options["dtype"] is dtype
+        assert (rounded and (rounded.bnb_4bit_quant_type, rounded.bnb_4bit_compute_dtype)) == (kind and (kind, dtype))
 
 
 def test_other_weights_have_another_fingerprint(tmp_path: Path) -> None:

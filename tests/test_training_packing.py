@@ -3,8 +3,9 @@
 import random
 
 from tests import training_models as models
-from training import packing
+from training import packing, schedule
 from training.encode import Encoded, Encoder, Kind
+from training.schedule import TrainOptions
 
 
 def window(length: int, loss: int = 1) -> Encoded:
@@ -31,6 +32,17 @@ def test_rows_are_nearly_full_and_neighbours_change_with_the_seed() -> None:
         assert tokens / (1024 * len(rows)) > 0.97
     first, second = (packing.micro_batches(windows, 1024, seed)[0].windows for seed in (1, 2))
     assert len({id(each) for each in first} & {id(each) for each in second}) <= 2
+
+
+def test_each_epoch_packs_the_same_windows_anew() -> None:
+    chance = random.Random(4)
+    windows = [window(chance.randint(1, 150)) for _ in range(60)]
+    options = TrainOptions(epochs=2, micro_batch_tokens=200)
+    first, again, second = (schedule.plan(windows, options, epoch) for epoch in (0, 0, 1))
+    assert first == again, "so that a resumed training goes on with the same steps"
+    rows = [[frozenset(map(id, row.windows)) for step in plan for row in step] for plan in (first, second)]
+    assert all(sorted(each for row in plan for each in row) == sorted(map(id, windows)) for plan in rows)
+    assert len(set(rows[0]) & set(rows[1])) < len(rows[0]) / 4
 
 
 def test_halves_hold_the_same_windows_and_about_half_the_tokens_each() -> None:
