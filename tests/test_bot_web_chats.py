@@ -149,4 +149,4 @@ def test_without_report_log_and_dataset_each_room_says_what_to_do(tmp_path_facto
         assert "doppelgram consent grant" in client.get("/twin").text
         assert "Train one first" in client.get("/game").text
         assert "Nothing waits for you" in client.get("/").text
-        assert "No chat is called that" in client.get("/chats").text
+        assert "doppelgram chats --refresh" in client.get("/chats").text

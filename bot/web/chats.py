@@ -119,7 +119,8 @@ def _found(office: Office, wanted: str) -> dict[str, Any]:
     modes, before = office.desk.policy.modes(office.desk.now), office.desk.policy.before
     there = [each for each in office.desk.archive.dialogs() if each.may_be_kept and _fits(each, wanted)]
     there.sort(key=lambda each: modes.get(each.id, Mode.OFF) is Mode.OFF and not before(each.id))
-    return CLOSED | {"rows": [_row(office, each) for each in there[:MOST]], "left": max(0, len(there) - MOST)}
+    shown = [_row(office, each) for each in there[:MOST]]
+    return CLOSED | {"rows": shown, "left": max(0, len(there) - MOST), "searched": bool(wanted)}
 
 
 def _fits(dialog: Dialog, wanted: str) -> bool:
