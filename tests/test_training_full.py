@@ -156,6 +156,7 @@ def test_steps_too_small_for_half_precision_are_not_lost() -> None:
     start = torch.linspace(0.6, 0.9, 64).bfloat16()
     weight = torch.nn.Parameter(start.clone())
     learner = Learner({"w": weight}, 2e-5)
+    assert learner.optimizer.defaults["fused"]
     for step in range(400):
         weight.grad = torch.ones_like(weight)
         learner.optimizer.step()

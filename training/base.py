@@ -111,8 +111,8 @@ def _demand_hub_id(base: str) -> None:
 def fingerprint(folder: Path) -> str:
     """A hash of a model's weights: of each safetensors file its name, size, header and 64 slices spread evenly over it.
 
-    Reading all of a 7B model takes most of a minute at every start; another model of the same shape differs in every
-    slice. Raises `UserError` where there are no safetensors weights.
+    Reading all of a 7B model at every start would take as long as loading it; another one of its shape differs in
+    every slice. Raises `UserError` where there are no safetensors weights.
     """
     files = sorted(folder.glob("*.safetensors"))
     if not files:
@@ -245,7 +245,7 @@ def _unpack(source: Path, folder: Path, revision: str | None, name: str) -> Base
 
 
 def _convert(source: Path, folder: Path, revision: str) -> None:
-    """Unpack the GGUF into safetensors, once: from then on loading takes under a second instead of half a minute.
+    """Unpack the GGUF into safetensors, once: from then on nothing is decoded at a start.
 
     Written beside its place and renamed, so an interrupted conversion leaves nothing that looks finished.
     """

@@ -139,7 +139,7 @@ def held_out(
     model.causal.eval()
     batches = packing.micro_batches(windows, BATCH_TOKENS)
     switched = nullcontext() if adapter else model.without_adapter()
-    # As they were loaded the weights are quicker for many tokens at a time, and exact.
+    # As they were loaded the weights are exact, and made for many tokens at a time.
     with unpacked(model.causal), torch.inference_mode(), torch.random.fork_rng(devices=[]), switched:
         for done, batch in enumerate(batches, start=1):
             _score(model, batch, ids, scored, stop)

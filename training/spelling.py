@@ -46,7 +46,7 @@ class Spelling:
             encoded = self._tokenizer(
                 texts, add_special_tokens=False, split_special_tokens=True, return_attention_mask=False
             )["input_ids"]
-        else:  # the same without offsets, masks and their lists, in half the time
+        else:  # the same without offsets, masks and their lists
             backend.no_truncation()
             backend.no_padding()
             backend.encode_special_tokens = True

@@ -2,8 +2,8 @@
 
 On CPUs with AVX512-BF16 bitsandbytes (0.50.2) packs the weights of a layer anew at the first reading without gradients,
 for another kernel. That one passes no gradient on, is used from then on in training too, and nothing but a warning
-says so: the LoRA weights before it learn from what goes around it. It is quicker while a reply is written, token by
-token, and takes twice as long for hundreds of tokens at a time; it computes in bf16, what was loaded in fp32.
+says so: the LoRA weights before it learn from what goes around it. It is made for a reply that is written token by
+token, and not for hundreds of tokens at a time; it computes in bf16, what was loaded in fp32.
 """
 
 import contextlib
