@@ -62,12 +62,15 @@ def at_work(archive: Archive, consents: dict[int, Consent], work: Path, processe
     """A crew for these chats, of as many processes as are worth it, or of `processes`. At the end all helpers end."""
     sizes = {dialog_id: archive.count(dialog_id) for dialog_id in consents}
     count = processes or min(MOST, os.cpu_count() or 1, max(1, sum(sizes.values()) // ENOUGH))
-    own, *others = ({each: consents[each] for each in ids} for ids in divide(sizes, count))
+    own, *others = (
+        ({each: consents[each] for each in ids}, sum(map(sizes.__getitem__, ids)), work, number)
+        for number, ids in enumerate(divide(sizes, count))
+    )
     helpers = list[Helper]()
     try:
-        for number, some in enumerate(others, 1):
-            helpers.append(Helper.start(_help, archive.path, some, work, number))
-        yield Crew(Share(archive, own, work, 0), helpers)
+        for other in others:
+            helpers.append(Helper.start(_help, archive.path, *other))
+        yield Crew(Share(archive, *own), helpers)
     finally:
         for helper in helpers:
             helper.end()
@@ -98,11 +101,13 @@ def _lost() -> UserError:
     )
 
 
-def _help(pipe: "Connection[Any, Any]", path: Path, consents: dict[int, Consent], work: Path, number: int) -> None:
+def _help(
+    pipe: "Connection[Any, Any]", path: Path, consents: dict[int, Consent], messages: int, work: Path, number: int
+) -> None:
     """What a helper does: count, wait for what all have counted, write."""
     try:
         with closing(Archive(path)) as archive, uncollected():
-            share = Share(archive, consents, work, number)
+            share = Share(archive, consents, messages, work, number)
             pipe.send(share.count())
             pipe.send(share.write(pipe.recv(), _go_on))
     except UserError as error:

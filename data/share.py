@@ -58,6 +58,8 @@ class Share:
 
     archive: Archive
     consents: dict[int, Consent]
+    messages: int
+    """How many there are."""
     folder: Path
     number: int
 
@@ -80,12 +82,16 @@ class Share:
             clock=Clock(plan.shape.zone),
             share=self.number,
         )
-        total = max(1, sum(map(self.archive.count, self.consents)))
         with open_private(turns_in(self.folder, self.number)) as file:
             for dialog_id, consent in self.consents.items():
                 newest = written.newest[dialog_id] = Newest(consent)
                 written.rows.extend(
-                    cutter.write(consent, file, newest, lambda: progress(min(1.0, written.tally.messages / total)))
+                    cutter.write(
+                        consent,
+                        file,
+                        newest,
+                        lambda: progress(min(1.0, written.tally.messages / max(1, self.messages))),
+                    )
                 )
         written.prints.append(prints.take([text for row in written.rows for _, text in row.long]))
         return written

@@ -100,11 +100,17 @@ _MOST = 100_000
 def _learn(words: Iterable[str]) -> None:
     if len(_dull) > _MOST:
         _dull.clear()
-    _dull.update(word for word in words if word not in _dull and _is_dull(word))
+    _dull.update(_dull_among([word for word in words if word not in _dull]))
 
 
-def _is_dull(word: str) -> bool:
-    """Whether no rule looks for this word, but as one of a seed phrase."""
-    if len(word) >= _LONG or _MARKS.search(word) or not (word.isascii() or _ONE_WORD.fullmatch(word)):
-        return False
-    return not any(map(f" {word.lower()} ".__contains__, _STEMS))
+def _dull_among(words: Iterable[str]) -> Iterator[str]:
+    """Those that no rule looks for, but as one of a seed phrase. Stems that none of these words holds are not looked
+    for in each."""
+    plain = [
+        word
+        for word in words
+        if len(word) < _LONG and not _MARKS.search(word) and (word.isascii() or _ONE_WORD.fullmatch(word))
+    ]
+    said = [f" {word.lower()} " for word in plain]
+    stems = list(filter("".join(said).__contains__, _STEMS))
+    return (word for word, each in zip(plain, said, strict=True) if not any(map(each.__contains__, stems)))
