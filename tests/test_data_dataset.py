@@ -305,7 +305,7 @@ def test_the_rhythm_is_the_owners_gaps_and_delays_by_chat_and_hour(archive: Arch
     said, at = [], START
     for day in range(30):
         at = START + timedelta(days=day)
-        for mine, seconds in ((False, 0), (True, 40), (True, 3)):
+        for mine, seconds in ((False, 0), (True, 40), (True, 3), (True, 7200)):  # nobody wrote before the last
             at += timedelta(seconds=seconds)
             said.append(Message(ANN, len(said) + 1, mine, at, f"line {len(said)}"))
     put(archive, said)
