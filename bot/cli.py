@@ -34,6 +34,7 @@ from bot.commands import (
 )
 from bot.commands.options import Json
 from data.errors import ExitCode, UserError
+from data.uncollected import put_off
 
 STOPPED = "Stopped. Run the same command to go on."
 
@@ -149,6 +150,7 @@ def alone(
 def main() -> None:
     """The `doppelgram` command. Every file it makes is the owner's alone, whatever the shell's umask is."""
     os.umask(0o077)
+    put_off()
     ending(lambda: app(prog_name="doppelgram"))
 
 

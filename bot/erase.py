@@ -18,7 +18,6 @@ from bot.silence import silence
 from bot.withdraw import withdraw
 from data import samples
 from data.consent import Ledger
-from data.dataset import UNFINISHED
 from data.errors import UserError
 from data.transcript import Scope
 from training import adapter as adapters
@@ -104,7 +103,7 @@ def _holds(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope]) -
     """Whether the dataset holds one of these chats in such a scope; one that cannot be read is taken to."""
     if not home.dataset.exists():
         return False
-    if (home.dataset / UNFINISHED).exists():  # a build was killed, and what it wrote of which chat nobody knows
+    if (home.dataset / samples.UNFINISHED).exists():  # a build was killed, and nobody knows what it wrote of which chat
         return True
     try:
         inside = samples.read_card(home.dataset).scopes

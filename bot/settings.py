@@ -263,6 +263,11 @@ def unset(switches: Iterable[str]) -> list[str]:
     return [name for name in switches if not os.environ.get(name)]
 
 
+def by_torchrun() -> bool:
+    """Whether `torchrun` started this process: its mark, read here so that nobody loads torch to know."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def supervisor() -> tuple[str, float | None]:
     """Where a service manager wants to hear of this process, and within how many seconds: sd_notify(3)."""
     meant = os.environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())

@@ -24,15 +24,23 @@ from data.controls import Controls
 from data.errors import ExitCode, UserError
 from data.message import Dialog, Kind
 from data.rhythm import RHYTHM
-from data.samples import OWN_SPLITS, SPLITS, DatasetCard, Sample, Shape, line_of, open_private, write_private
+from data.samples import (
+    OWN_SPLITS,
+    SPLITS,
+    UNFINISHED,
+    DatasetCard,
+    Sample,
+    Shape,
+    line_of,
+    open_private,
+    write_private,
+)
 from data.share import Plan, Written, turns_in
 from data.tally import Tally
 from data.transcript import Scope, Transcript
 from data.uncollected import uncollected
 from data.windows import Row
 
-UNFINISHED = "unfinished"
-"""The folder inside the dataset's in which a new one grows."""
 DUPLICATE = "said before"
 IN_TEST = "said in the held-out part"
 

@@ -24,6 +24,8 @@ from data.transcript import Transcript, Turn
 OWN_SPLITS = ("train", "validation", "test", "unseen")
 """The owner's samples."""
 SPLITS = (*OWN_SPLITS, "controls")
+UNFINISHED = "unfinished"
+"""The folder inside the dataset's in which a new one grows."""
 Row = dict[str, Any]
 """A sample as its line of JSON holds it."""
 

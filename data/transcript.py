@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from data import conversation, pseudonym, target
 from data.message import Message
 from data.pauses import FIXED, Pauses
-from data.redact import Surrogates
+
+if TYPE_CHECKING:  # what finds secrets is slow to load, and most verbs write no transcript
+    from data.redact import Surrogates
 
 _MARK = re.compile(r"\[(?:short|middling|long) [a-z ]*text\]")
 _KIND = re.compile(r"\[(?:round video|voice \d+:\d\d|dice \d|\w+)")
@@ -99,7 +101,7 @@ class Block(NamedTuple):
 
 
 def of(
-    messages: Sequence[Message], scope: Scope, surrogates: Surrogates, zone: tzinfo = UTC, pauses: Pauses = FIXED
+    messages: Sequence[Message], scope: Scope, surrogates: "Surrogates", zone: tzinfo = UTC, pauses: Pauses = FIXED
 ) -> Transcript:
     """What was said in these messages (one dialog, time order), as far as the consent's scope allows it to be shown.
 
@@ -131,7 +133,7 @@ def _in_a_group(message: Message) -> bool:
     return message.sender_id is not None and not message.mine and message.dialog_id < 0
 
 
-def shortened(quote: str | None, surrogates: Surrogates) -> str:
+def shortened(quote: str | None, surrogates: "Surrogates") -> str:
     """A quote as it is shown: redacted, on one line and cut short; empty for none."""
     if not quote:
         return ""

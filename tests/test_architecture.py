@@ -228,7 +228,7 @@ def test_the_three_rooms_are_ours_and_not_a_package_of_the_same_name(name: str) 
     ],
 )
 def test_what_answers_at_once_loads_neither_torch_nor_telethon(module: str) -> None:
-    heavy = {"telethon", *TORCH}
+    heavy = {"telethon", "phonenumbers", *TORCH}
     if module == "bot.doctor":
         heavy.discard("telethon")  # it asks the server for its time
     script = f"import sys, {module}; print(sorted(set(sys.modules) & {heavy!r}))"

@@ -112,7 +112,8 @@ def test_help_loads_neither_telethon_nor_torch_which_is_what_makes_it_quick() ->
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'telethon', 'torch', 'transformers', 'numpy', 'starlette', 'uvicorn', 'jinja2'}\n"
-        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+        "import gc; from data.uncollected import SELDOM; assert gc.get_threshold()[0] == SELDOM"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stderr.strip() == "[]"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data.errors import ExitCode, UserError
+from data.uncollected import loaded
 from training import base as bases
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def load(
     model = LanguageModel(tokenizer, causal, identity, anew=partial(_network, found.folder, found.id, options))
     if made:
         adapters.attach(model, made.folder)
+    loaded()
     return model
 
 
@@ -167,6 +169,7 @@ def _whole(made: "Adapter", base: str, cache: Path, options: dict[str, Any]) -> 
         adapters.check(made, replace(identity, base=found.id, revision=found.revision))
         return _network(found.folder, found.id, options)
 
+    loaded()
     return LanguageModel(tokenizer, causal, identity, tuned=True, anew=anew)
 
 

@@ -1,6 +1,6 @@
 """train: dataset -> adapter."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +11,7 @@ from bot.learning import Method, Wish, learn
 from data.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from bot.desk import Desk
 
@@ -39,10 +39,9 @@ def train(
     """Teach a base model how you write. Ctrl-C keeps what was learned; the same command goes on from there."""
     from bot import chosen, consented
     from bot.desk import Desk
-    from training import ranks
 
-    with ranks.group(), Desk.open() as desk, ExitStack() as held:
-        if ranks.first():
+    with _group() as first, Desk.open() as desk, ExitStack() as held:
+        if first:
             held.enter_context(desk.home.holding_training("train"))
         wish = Wish(base, method, minutes, epochs, tokens)
         if on:
@@ -52,7 +51,7 @@ def train(
         else:
             consented.demand_dataset(desk)  # said before a model is loaded
             report = learn(desk, wish)
-        if not ranks.first():
+        if not first:
             return
         _mark_ended(desk, report["adapter"])
         chosen.drop_stale_choice(desk)
@@ -64,6 +63,22 @@ def train(
     if report["speaks"] != report["adapter"]:
         show.say(f"{report['speaks']} goes on speaking. To change that: doppelgram adapters use {report['adapter']}")
     show.say("Next: doppelgram evaluate, or doppelgram try CHAT")
+
+
+@contextmanager
+def _group() -> "Iterator[bool]":
+    """The processes that `torchrun` started work together; whether this one writes and speaks. Without it torch, which
+    takes seconds to load, comes with the training: what is refused is refused before, and a training elsewhere never
+    needs it."""
+    from bot import settings
+
+    if not settings.by_torchrun():
+        yield True
+        return
+    from training import ranks
+
+    with ranks.group():
+        yield ranks.first()
 
 
 def _told(report: "Mapping[str, Any]") -> str:
