@@ -106,9 +106,10 @@ class Archive(Store):
 
     def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
         """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
-        sent_at, text, sender_id, odd`: what a message of nothing but text is, and whether it is more (see `ODD`)."""
+        sent_at, text, media, sender_id, odd`: what a message of nothing but text and an attachment is, and whether it
+        is more (see `ODD`)."""
         return self.tuples(
-            f"SELECT id, mine, sent_at, text, sender_id, {ODD} FROM messages"
+            f"SELECT id, mine, sent_at, text, media, sender_id, {ODD} FROM messages"
             " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",
             dialog_id,
             topic,

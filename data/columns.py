@@ -1,9 +1,9 @@
 """The messages of one topic in columns, many at a time: how the build reads an archive, for a value per message would
 take longer than all else.
 
-Most messages are a text and nothing more. Whatever is more (an attachment, a forward, a reply, words of somebody who
-did not agree) becomes a `Message` and goes through the functions that the live client uses. That turns come out as
-`transcript.of` makes them is held by a test over any history.
+Most messages are a text or an attachment and nothing more. Whatever is more (a forward, a reply, an attachment of
+somebody who did not agree) becomes a `Message` and goes through the functions that the live client uses. That turns
+come out as `transcript.of` makes them is held by a test over any history.
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from operator import ne
 
 import numpy as np
 
-from data import target, transcript
+from data import placeholder, target, transcript
 from data.archive import Archive
 from data.consent import Consent
-from data.tables import REPLY
+from data.tables import MEDIA, REPLY
 from data.tally import Tally
 
 AT_ONCE = 5000
@@ -63,7 +63,7 @@ def shown(
     before, covers = None, consent.covers
     while some := rows.fetchmany(at_once):
         tally.messages += len(some)
-        ids, mine, sent, said, senders, odd = map(list, zip(*some, strict=True))
+        ids, mine, sent, said, media, senders, odd = map(list, zip(*some, strict=True))
         places = range(len(ids))
         who = [
             target.against_text(text) or "" if own else sender
@@ -73,6 +73,10 @@ def shown(
             for place in places:
                 if senders[place] in masked and odd[place] <= REPLY and not mine[place]:
                     said[place], odd[place] = transcript.text_mark(said[place]), 0  # a mark quotes nothing
+        for place in compress(places, media):
+            if odd[place] == MEDIA and (mine[place] or senders[place] not in masked):
+                said[place], odd[place] = placeholder.beside(media[place], said[place]), 0
+                who[place] = target.ATTACHED if mine[place] else senders[place]
         at = np.rint(np.array(sent) * 1e6).astype(np.int64).tolist()
         columns = Columns(ids, at, who, said)
         _look_closer(columns, list(compress(places, odd)), before, archive, consent, tally.dropped)

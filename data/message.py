@@ -132,11 +132,7 @@ class Message:
     @property
     def said(self) -> str:
         """What the transcript shows: the placeholder, the text, or both; nothing of what merely happened."""
-        if self.service:
-            return ""
-        if not self.media:
-            return self.text
-        return f"{self.media} {self.text}" if self.text else self.media
+        return "" if self.service else placeholder.beside(self.media, self.text)
 
     @property
     def asks(self) -> bool:

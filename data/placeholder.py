@@ -89,3 +89,8 @@ def _about(kind: str, joint: str, words: str | None) -> str:
     plain = " ".join((words or "").replace("[", "(").replace("]", ")").split())
     short = plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
     return f"{kind}{joint}{short}]" if short else f"{kind}]"
+
+
+def beside(media: str | None, text: str) -> str:
+    """A placeholder, a text, or both."""
+    return f"{media} {text}" if media and text else media or text

@@ -56,12 +56,14 @@ COLUMNS = (
     "sender_id, topic_id, quote, via_bot, reactions, service, mentioned, by_twin"
 )
 """Those of a message, in the order of `row_of`."""
-REPLY = 1
+REPLY, MEDIA, MORE = 1, 2, 4
 ODD = (
-    "(2 * (text = '' OR media NOT NULL OR quote NOT NULL OR forwarded OR via_bot OR service OR by_twin)"
-    f" + {REPLY} * (reply_to NOT NULL AND NOT mine))"
+    f"({MORE} * (text = '' AND coalesce(media, '') = '' OR quote NOT NULL OR forwarded OR via_bot OR service"
+    " OR by_twin)"
+    f" + {MEDIA} * (media NOT NULL) + {REPLY} * (reply_to NOT NULL AND NOT mine))"
 )
-"""What a transcript shows, or learns, of a message besides its text: 0 for nothing, `REPLY` for what it replies to."""
+"""What a transcript shows, or learns, of a message besides its text: 0 for nothing, else the sum of `REPLY` for what it
+replies to, `MEDIA` for an attachment, `MORE` for all else."""
 DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
 """Those of a dialog, in the order of `dialog_row_of`."""
 

@@ -9,6 +9,8 @@ from data.message import Message
 
 LONGEST = 800
 """Characters of an own message beyond which it is no chat: an essay, a letter, a log."""
+ATTACHED = "with an attachment"
+"""The twin can send words alone, so it must not learn to write `[photo]`."""
 _COMMAND = re.compile(r"/[A-Za-z]\w*(?:@\w+)?(?:\s|$)")
 _FENCE = "```"
 _CODE_LINE = re.compile(
@@ -27,7 +29,7 @@ def against(message: Message) -> str | None:
     if message.via_bot:
         return "made by a bot"
     if message.media:
-        return "with an attachment"  # the twin can send words alone, so it must not learn to write `[photo]`
+        return ATTACHED
     return against_text(message.text)
 
 
