@@ -17,6 +17,7 @@ from data.errors import ExitCode, UserError
 from data.samples import DatasetCard, write_private
 from training import adapter as adapters
 from training import position
+from training.base import SMOLLM2
 from training.remote import GRACE, Rented
 
 ROOM = 2 * 2**30
@@ -211,8 +212,12 @@ def _settings(desk: Desk, wish: Wish, limits: Limits) -> str:
     model, wanted = desk.settings.model, desk.settings.train
     minutes, epochs = wish.minutes, wish.epochs
     name = wish.base or model.base
-    if Path(name).expanduser().is_dir():
-        raise UserError("A base in a folder of this machine is not sent.", "Use --base with a hub id.", ExitCode.USAGE)
+    if name != SMOLLM2 and Path(name).expanduser().exists():
+        raise UserError(
+            "A base that lies on this machine, as a folder or a file, is not sent.",
+            "Use --base with a hub id.",
+            ExitCode.USAGE,
+        )
     most = limits.seconds / 60 * WITHIN
     if minutes is None and epochs is None:
         minutes, epochs = wanted.minutes, None if wanted.minutes else wanted.epochs

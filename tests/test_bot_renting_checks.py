@@ -124,6 +124,20 @@ def test_a_machine_that_cannot_train_is_refused_in_one_sentence_and_gets_nothing
     assert capsys.readouterr().err == "", "nobody is asked for what is not done"
 
 
+@pytest.mark.parametrize("name", ["folder", "model.gguf"])
+def test_a_base_that_lies_at_home_is_refused_before_anybody_is_asked(desk: Desk, tmp_path: Path, name: str) -> None:
+    """Else its path would go there, and nothing could be trained on it."""
+    base = tmp_path / name
+    if base.suffix:
+        base.write_bytes(b"GGUF")
+    else:
+        base.mkdir()
+    with pytest.raises(UserError, match="lies on this machine") as refused:
+        renting.train(desk, "nowhere", Wish(base=str(base)), Limits(1.0), yes=True)
+    assert refused.value.code is ExitCode.USAGE
+    assert not (desk.home.path / renting.NOTE).exists()
+
+
 def test_a_machine_that_answers_rubbish_is_refused_in_one_sentence(machine: Machine) -> None:
     most = '{"version": "0", "gpu": 1, "free_bytes": %s}'
     for answer in ("", "[]", "no JSON", '{"version": "0"}', most % "{}", most % "1e999"):
