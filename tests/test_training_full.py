@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from data import samples
 from data.errors import ExitCode, UserError
 from tests import training_models as models
-from training import adapter, export, model, network, train
+from training import adapter, export, model, network, optimizer, train
 from training.encode import Encoder
 from training.generate import Generator
 from training.model import LanguageModel
@@ -156,7 +156,6 @@ def test_steps_too_small_for_half_precision_are_not_lost() -> None:
     start = torch.linspace(0.6, 0.9, 64).bfloat16()
     weight = torch.nn.Parameter(start.clone())
     learner = Learner({"w": weight}, 2e-5)
-    assert learner.optimizer.defaults["fused"]
     for step in range(400):
         weight.grad = torch.ones_like(weight)
         learner.optimizer.step()
@@ -181,6 +180,19 @@ def test_averages_in_8_bit_are_saved_without_pickle_and_go_on(dataset: Path, tmp
     assert int(state["0.step"]) == 3
     rest = train.train(models.tiny(), dataset, tmp_path / "parts", options)
     assert part.losses + rest.losses == pytest.approx(whole.losses, rel=1e-5)
+
+
+def test_on_cuda_averages_in_8_bit_lie_in_pages_and_those_in_fp32_are_stepped_on_at_once() -> None:
+    """With a tensor that says it is on CUDA and has no content."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    kinds = pytest.importorskip("bitsandbytes.optim")
+    with FakeTensorMode():
+        weight = torch.zeros(8, 8, device="cuda")
+    assert type(optimizer._adamw([weight], 1e-3, "8bit")) is kinds.PagedAdamW8bit
+    assert type(optimizer._adamw([torch.zeros(8, 8)], 1e-3, "8bit")) is kinds.AdamW8bit
+    for each in (weight, torch.zeros(8, 8)):
+        assert optimizer._adamw([each], 1e-3, "fp32").defaults["fused"]
 
 
 def test_a_base_in_4_bit_is_refused(dataset: Path, tmp_path: Path) -> None:
