@@ -22,7 +22,7 @@ from tests import sshd
 from tests import training_models as models
 from tests.sshd import Machine
 from tests.terminal import PATIENCE, Terminal, ended
-from training import adapter, base, position
+from training import adapter, base, position, remote
 from training.remote import FOLDER, Rented
 
 pytestmark = [
@@ -176,13 +176,18 @@ def test_a_connection_cut_while_the_adapter_comes_is_one_sentence_and_it_comes_a
     assert (again / adapter.WEIGHTS).read_bytes() == content
 
 
-def test_an_adapter_without_weights_is_refused_before_anything_is_deleted(
-    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path
+def test_an_adapter_without_weights_or_too_large_a_one_is_refused_before_anything_is_deleted(
+    finished: tuple[Rented, Path], machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rented, made = finished
     (made / "card.json").write_text("{}")
     with pytest.raises(UserError, match="no weights"):
         rented.fetch(tmp_path)
+    monkeypatch.setattr(remote, "_MOST", 10)
+    (made / adapter.WEIGHTS).write_bytes(bytes(11))
+    with pytest.raises(UserError, match="is larger than"):
+        rented.fetch(tmp_path)
+    assert not (tmp_path / adapter.WEIGHTS).exists()
     assert left(machine) == [rented.folder]
 
 

@@ -76,6 +76,16 @@ def test_the_step_of_fixed_shape_that_cuda_records_gives_the_same_replies() -> N
     assert not generator.steppers.refused
 
 
+def test_of_the_shapes_that_were_recorded_only_the_last_few_keep_their_memory() -> None:
+    shapes: list[Captured] = []
+    generator = Generator(tiny(), capture=shapes.append)
+    made = []
+    for n in (1, 2, 3, 2, 1):
+        generator.reply(CHATS[1], n, seed=0, max_tokens=2)
+        made.append(len(shapes))
+    assert made == [1, 2, 3, 3, 4], "the first was made room of, and is made anew"
+
+
 def _cannot(_: Captured) -> None:
     raise RuntimeError("operation not permitted when stream is capturing")
 

@@ -11,13 +11,15 @@ from safetensors.torch import load_file
 from data import samples
 from data.errors import ExitCode, UserError
 from tests import training_models as models
-from training import adapter, export, model, network, optimizer, train
+from training import adapter, export, model, network, optimizer, ranks, train
 from training.encode import Encoder
 from training.generate import Generator
 from training.model import LanguageModel
 from training.optimizer import Learner
+from training.packing import MicroBatch
 from training.recipe import options as recipe
 from training.schedule import TrainOptions
+from training.step import Stepper
 
 FULL = TrainOptions(
     method="full", max_steps=6, learning_rate=2e-3, micro_batch_tokens=256, warmup_loss_tokens=100, dropout=0.1
@@ -201,6 +203,17 @@ def test_a_base_in_4_bit_is_refused(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be learned") as refused:
         train.train(language, dataset, tmp_path / "me", FULL)
     assert refused.value.code is ExitCode.USAGE
+
+
+def test_gradients_are_clipped_at_the_norm_that_is_wanted() -> None:
+    language, options = models.tiny(), replace(FULL, clip=1e-3)
+    language.causal.requires_grad_(True)
+    learned = list(language.causal.parameters())
+    step = Stepper(ranks.shard(language), torch.optim.SGD(learned), learned, options)
+    windows = Encoder(language.tokenizer).samples(models.windows(1), 400)
+    step((MicroBatch(tuple(windows)),), 0.0, 0)
+    norm = torch.nn.utils.get_total_norm([each.grad for each in learned if each.grad is not None])
+    assert float(norm) == pytest.approx(1e-3, rel=0.01)
 
 
 def test_full_is_the_seeds_recipe(dataset: Path) -> None:
