@@ -158,10 +158,15 @@ class Bubbles:
         return replace(bubble, state="sending", attempted_at=at)
 
     def postpone(self, bubble: Bubble, until: datetime) -> None:
-        """It was certainly not carried out: plan it again for later, by the server's clock."""
+        """It was certainly not carried out: plan it again for later, by the server's clock. Of a reply of which nothing
+        has been sent yet everything is asked again then, as of one that was never tried."""
         with self.live.transaction():
-            if self._move(bubble, "sending", "planned"):
-                self.live.db.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (until.timestamp(), bubble.id))
+            if not self._move(bubble, "sending", "planned"):
+                return
+            self.live.db.execute("UPDATE outbox SET due_at = ? WHERE id = ?", (until.timestamp(), bubble.id))
+            suggestion = self.suggestions.get(bubble.suggestion_id)
+            if bubble.position == 0 and suggestion and suggestion.state is State.SENDING:
+                self.suggestions.move(suggestion, State.PLANNED, self.now())
 
     def sent(self, bubble_id: int, message_id: int) -> Bubble | None:
         """Note its delivery; None when it was noted before."""

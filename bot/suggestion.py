@@ -45,11 +45,12 @@ ARROWS: dict[State, tuple[State, ...]] = {
     State.APPROVED: (State.PLANNED, State.CANCELLED),
     State.EDITED: (State.PLANNED, State.CANCELLED),
     State.PLANNED: (State.SENDING, State.CANCELLED, State.OFFERED),
-    State.SENDING: (State.SENT, State.UNKNOWN, State.CANCELLED),
+    State.SENDING: (State.SENT, State.UNKNOWN, State.CANCELLED, State.PLANNED),
     State.UNKNOWN: (State.SENT, State.CANCELLED),
 }
 """Every arrow there is; a state without a line is an end. `pending -> approved` is the automatic mode, `planned ->
-offered` its end when a limit is reached while the reply is still being typed."""
+offered` its end when a limit is reached while the reply is still being typed, `sending -> planned` a FLOOD_WAIT before
+anything of it was sent."""
 
 OPEN = (State.PENDING, State.HELD, State.OFFERED)
 """States in which the suggestion still waits for somebody."""

@@ -107,6 +107,14 @@ def ask_instead(scene: Scene) -> None:
     scene.policy.set_mode(scene.dialog, Mode.ASK, NOW)
 
 
+def put_off(scene: Scene) -> None:
+    """Its first bubble was tried, and Telegram wants it later; by then it is quiet."""
+    marked = scene.bubbles.attempt(scene.bubble)
+    assert marked
+    scene.bubbles.postpone(marked, NOW)
+    scene.limits.quiet_hours = "14:00-16:00"
+
+
 def used_up(scene: Scene) -> None:
     scene.live.db.execute("UPDATE suggestions SET surface = 'auto'")
     scene.policy.limits.chat_hour = 0
@@ -135,6 +143,7 @@ ALONE: list[tuple[str, Callable[[Scene], object], str]] = [
     ("asks", lambda s: s.policy.set_mode(s.dialog, Mode.ASK, NOW), "no longer automatic"),
     ("limited by Telegram", lambda s: s.policy.limit(NOW + timedelta(hours=1)), "no longer automatic"),
     ("quiet hours", lambda s: setattr(s.limits, "quiet_hours", "14:00-16:00"), "quiet hours"),
+    ("quiet hours after a FLOOD_WAIT", put_off, "quiet hours"),
     ("the hour's cap", used_up, "the hour's replies in this chat are used up"),
     ("the day's cap", lambda s: setattr(s.limits, "chat_day", 0), "the day's replies in this chat are used up"),
     ("the cap of all", lambda s: setattr(s.limits, "all_day", 0), "the day's replies are used up"),
