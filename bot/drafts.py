@@ -32,7 +32,8 @@ CROSSING = 10.0
 class _Box:
     """An input box as the server has it, with up to where the owner has read and the newest message of the chat."""
 
-    text: str
+    text: str | None
+    """None of an empty box. One that only says what is being answered has no words, and is begun all the same."""
     read_upto: int
     newest: types.Message | None
 
@@ -74,7 +75,7 @@ class Drafts:
                 box = await self._look(suggestion.dialog_id)
                 if box.text == draft.message:
                     return True
-                if box.text or box.read_upto >= suggestion.upto_id or self._owner_wrote_lately(suggestion):
+                if box.text is not None or box.read_upto >= suggestion.upto_id or self._owner_wrote_lately(suggestion):
                     return False
                 await self._save(suggestion.dialog_id, draft)
         except (errors.RPCError, ValueError) as error:
@@ -144,7 +145,7 @@ class Drafts:
         saved, box = self._saved[dialog_id], await self._look(dialog_id)
         # An app may also save once more what we had put there: that is ours to take out, not theirs to have back.
         theirs = draft.message not in (saved.text, saved.instead_of) and self._crossed.get(dialog_id) is draft
-        if theirs and box.text == saved.text and not _has_sent(draft, box.newest):
+        if theirs and (box.text or "") == saved.text and not _has_sent(draft, box.newest):
             await self._save(dialog_id, draft)
             return True
         return False
@@ -154,7 +155,7 @@ class Drafts:
         peer = await self.client.get_input_entity(dialog_id)
         answer = await self.client(functions.messages.GetPeerDialogsRequest([types.InputDialogPeer(peer)]))
         dialog, newest = answer.dialogs[0], next(iter(answer.messages), None)
-        text = dialog.draft.message if isinstance(dialog.draft, types.DraftMessage) else ""
+        text = dialog.draft.message if isinstance(dialog.draft, types.DraftMessage) else None
         return _Box(text, dialog.read_inbox_max_id, newest if isinstance(newest, types.Message) else None)
 
     async def _save(self, dialog_id: int, draft: types.DraftMessage, instead_of: str = "") -> None:

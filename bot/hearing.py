@@ -151,10 +151,16 @@ class Hearing:
         """The other side is writing."""
         self.inbox.typing(dialog_id, self.now())
 
-    def draft_cleared(self, dialog_id: int) -> None:
-        """The owner emptied the input box without sending: a no to what we had put there."""
-        for suggestion in self.suggestions.in_state(State.OFFERED, dialog_id=dialog_id):
-            if suggestion.surface == "draft":
+    def in_box(self, dialog_id: int) -> list[int]:
+        """The suggestions that lie in the input box of a chat: one, or none."""
+        offered = self.suggestions.in_state(State.OFFERED, dialog_id=dialog_id)
+        return [each.id for each in offered if each.surface == "draft"]
+
+    def draft_cleared(self, lay_there: Iterable[int]) -> None:
+        """The owner emptied the input box without sending: a no to what we had put there, and to nothing that was put
+        there since."""
+        for suggestion in map(self.suggestions.get, lay_there):
+            if suggestion and suggestion.state is State.OFFERED:
                 self.end(suggestion, State.SKIPPED)
 
     def _owner_answered(self, message: Message) -> None:

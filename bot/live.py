@@ -6,7 +6,7 @@ A handler only converts, saves and enqueues. Events may come twice, late or not 
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -143,11 +143,12 @@ class Live:
         self._wake.set()
         if not getattr(update.draft, "message", ""):
             # Sending empties the box too, and its message may come a moment later.
-            asyncio.get_running_loop().call_later(2, self._draft_cleared, dialog_id)
+            lay_there = self.twin.hearing.in_box(dialog_id)
+            asyncio.get_running_loop().call_later(2, self._draft_cleared, lay_there)
 
-    def _draft_cleared(self, dialog_id: int) -> None:
+    def _draft_cleared(self, lay_there: Sequence[int]) -> None:
         if self._running:  # it may have ended meanwhile, and its rows be closed
-            self.twin.hearing.draft_cleared(dialog_id)
+            self.twin.hearing.draft_cleared(lay_there)
 
     async def _chat_of(self, event: Any) -> Dialog | None:
         """The private chat or group that this happened in."""

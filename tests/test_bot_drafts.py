@@ -31,13 +31,49 @@ async def test_draft_puts_the_words_into_the_input_box_and_sends_nothing(house: 
 
 
 async def test_a_draft_the_owner_began_is_never_overwritten(house: Household) -> None:
-    anna = person(house)
-    house.allow(anna.id, Mode.DRAFT)
-    await house.sandbox.draft(house.owner_id, anna.id, "half a thou")
+    begun = {person(house).id: Draft("half a thou", now()), person(house, 1).id: Draft("", now(), reply_to=1)}
+    for each, draft in begun.items():
+        house.allow(each, Mode.DRAFT)
+        acts.draft(house.sandbox, house.owner_id, each, draft)
     async with house.running():
-        await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
-        await house.heard("offered", surface="review")
-    assert house.sandbox.town.boxes[house.owner_id].drafts[anna.id].text == "half a thou"
+        for each in begun:
+            await house.sandbox.say(each, house.owner_id, "lunch was great")
+            await house.heard("offered", dialog=each, surface="review")
+    assert house.sandbox.town.boxes[house.owner_id].drafts == begun
+
+
+async def test_where_the_owner_is_or_was_a_minute_ago_no_draft_is_placed(house: Household) -> None:
+    reads, wrote, gate = person(house), person(house, 1), threading.Event()
+    for each in (reads, wrote):
+        house.allow(each.id, Mode.DRAFT)
+    await house.sandbox.say(house.owner_id, wrote.id, "me again")
+    async with house.running(RecordedGenerator(gate=gate)):
+        for each in (reads, wrote):
+            await house.sandbox.say(each.id, house.owner_id, "lunch was great")
+        await house.heard("incoming", times=2)
+        await house.sandbox.read(house.owner_id, reads.id)
+        gate.set()
+        for each in (reads, wrote):
+            await house.heard("offered", dialog=each.id, surface="review")
+    assert not {reads.id, wrote.id} & set(house.sandbox.town.boxes[house.owner_id].drafts)
+
+
+async def test_emptying_the_box_is_a_no_to_what_lay_there_and_not_to_what_came_there_since(house: Household) -> None:
+    anna, boris = person(house), person(house, 1)
+    for each in (anna, boris):
+        house.allow(each.id, Mode.DRAFT)
+    async with house.running():
+        for each in (boris, anna):
+            await house.sandbox.say(each.id, house.owner_id, "lunch was great")
+            await house.heard("offered", dialog=each.id, surface="draft")
+        await house.sandbox.draft(house.owner_id, boris.id, "")
+        await house.sandbox.say(boris.id, house.owner_id, "and dinner too")
+        await house.heard("offered", times=2, dialog=boris.id, surface="draft")
+        await house.sandbox.draft(house.owner_id, anna.id, "")
+        await house.heard("skipped", dialog=anna.id)
+        await settle(0.5)
+    assert set(house.sandbox.town.boxes[house.owner_id].drafts) == {boris.id}
+    assert house.sandbox.journal.calls["SaveDraftRequest"] == 3, "once for each turn"
 
 
 async def test_an_untouched_draft_goes_away_when_a_newer_message_comes(house: Household) -> None:
