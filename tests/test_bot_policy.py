@@ -67,12 +67,17 @@ def test_auto_falls_back_to_ask_after_a_week(live: LiveDb) -> None:
 
 @pytest.mark.parametrize(
     ("span", "most", "elsewhere"),
-    [(timedelta(hours=1), 10, False), (timedelta(days=1), 40, False), (timedelta(days=1), 100, True)],
+    [
+        (timedelta(seconds=20), 1, False),
+        (timedelta(hours=1), 10, False),
+        (timedelta(days=1), 40, False),
+        (timedelta(days=1), 100, True),
+    ],
 )
 def test_a_cap_lets_its_last_reply_out_and_not_one_more(
     live: LiveDb, span: timedelta, most: int, elsewhere: bool
 ) -> None:
-    policy = Policy(live, LiveSettings(chat_seconds=0))
+    policy = Policy(live, LiveSettings())
     oldest = NOW - span + timedelta(seconds=1)
     for number in range(most - 1):
         replied(live, 100 + number if elsewhere else 5, oldest)

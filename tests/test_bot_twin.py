@@ -10,7 +10,7 @@ from bot.policy import Mode, Policy
 from bot.suggestion import State
 from sandbox.server import Sandbox
 from sandbox.small import small_town
-from tests.fakes import HandClock, RecordedGenerator, unsure
+from tests.fakes import HandClock, RecordedGenerator
 from tests.household import Household, household, now, paused, person, settle, until
 
 
@@ -71,20 +71,26 @@ async def test_the_owner_pauses_from_saved_messages_and_nobody_else_can(house: H
     anna = person(house)
     house.allow(anna.id, Mode.AUTO)
     async with house.running():
+        elsewhere = await house.sandbox.say(house.owner_id, anna.id, ".twin pause")
         await house.sandbox.say(anna.id, house.owner_id, ".twin pause")
         await house.heard("sent")
         assert not paused(house)
+        assert house.sandbox.post(elsewhere).text == ".twin pause", "nobody else reads an answer"
         await house.sandbox.say(house.owner_id, house.owner_id, ".twin pause")
         await until(lambda: paused(house))
 
 
-async def test_without_a_calibrated_confidence_auto_asks(house: Household) -> None:
-    anna = person(house)
+async def test_without_a_measured_confidence_of_a_half_or_more_auto_asks(house: Household) -> None:
+    anna, sureness = person(house), iter((None, 0.49, 0.5))
     house.allow(anna.id, Mode.AUTO)
-    async with house.running(confidence=unsure):
+    async with house.running(confidence=lambda _candidate, _siblings: next(sureness)):
         await house.sandbox.say(anna.id, house.owner_id, "lunch was great")
-        await house.heard("offered", surface="review")
-    assert house.delivered() == []
+        await house.heard("offered", surface="review", because="no confidence without a measured adapter")
+        await house.sandbox.say(anna.id, house.owner_id, "and dinner too")
+        await house.heard("offered", surface="review", because="confidence below the threshold")
+        assert house.delivered() == []
+        await house.sandbox.say(anna.id, house.owner_id, "the soup most of all")
+        await house.heard("sent")
 
 
 async def test_without_an_adapter_auto_asks(house: Household) -> None:
