@@ -4,6 +4,7 @@ there."""
 
 import os
 import sys
+import tarfile
 import time
 import tomllib
 from collections.abc import Iterator
@@ -57,6 +58,8 @@ def test_the_dataset_the_training_and_nine_settings_go_there_and_nothing_else_of
     made = an_adapter(home.adapters / "1", samples.read_card(home.dataset))
     unfinished = a_training(home)
     machine.puts("timeout", "exit 0")  # in place of the training, which would write into that home, too
+    came = machine.path / "came.tar"
+    machine.puts("tar", f'tee "{came}" | /usr/bin/env PATH=/usr/bin:/bin tar "$@"')
     card, limits, note = samples.read_card(home.dataset), Limits(1.0), home.path / "rented.json"
     rented = renting._begin(desk, rented, card, renting._settings(desk, Wish(), limits), limits, True, note)
     (there,) = left(machine)
@@ -69,6 +72,8 @@ def test_the_dataset_the_training_and_nine_settings_go_there_and_nothing_else_of
     open_to_others = [path for path in (there, *there.rglob("*")) if path.stat().st_mode & 0o077]
     renting._end(rented, note)
     assert left(machine) == []
+    with tarfile.open(came) as tar:
+        assert {(each.uname, each.gname, each.uid, each.gid) for each in tar} == {("", "", 0, 0)}, "not whose they are"
     again = f"home/adapters/{unfinished.name}/{CHECKPOINT}"
     assert sent == {
         *("pid", "log", "report", "ended", "home/config.toml"),

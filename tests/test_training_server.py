@@ -45,6 +45,8 @@ def test_each_candidate_has_its_own_seed_and_the_same_call_the_same_replies() ->
     assert first == again
     assert len({each.texts for each in first}) == 3
     assert len({asked["seed"] for asked in server.asked}) == 3
+    wished = {(asked["temperature"], asked["top_p"], asked["top_k"], asked["min_p"]) for asked in server.asked}
+    assert wished == {(1.0, 0.9, 0, 0.0)}, "nothing is cut off that our own engine leaves"
 
 
 def test_a_server_that_puts_a_template_around_the_prompt_is_refused() -> None:

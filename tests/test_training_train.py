@@ -100,6 +100,7 @@ def test_an_interrupted_training_leaves_the_model_as_it_was(dataset: Path, tmp_p
     _, progress, stop = stop_after(1)
     train.train(model, dataset, tmp_path / "me", TINY, progress, stop)
     assert model.adapted is None
+    assert not model.causal.training
     assert not [name for name, _ in model.causal.named_parameters() if "lora_" in name]
 
 
