@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from telethon.tl import types
 
@@ -72,6 +72,15 @@ def stores() -> Iterator[tuple[Archive, LiveDb]]:
         yield archive, live
 
 
+def machines(test: Any) -> Any:
+    """Each flag alone makes a machine, in a chat where all else is as it should be; chance may draw none of these."""
+    for flag in sorted(MACHINES):
+        peer = types.User(5, access_hash=1, first_name="Somebody", contact=True, **{flag: True})
+        test = example(peer=peer, mode=Mode.AUTO, listed=True, agreed=True)(test)
+    return test
+
+
+@machines
 @settings(max_examples=200, deadline=None)
 @given(peer=peers(), mode=st.sampled_from(list(Mode)), listed=st.booleans(), agreed=st.booleans())
 def test_whatever_the_other_side_is_only_a_listed_person_who_agreed_is_written_to(
