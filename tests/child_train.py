@@ -25,7 +25,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from data.errors import UserError
 from tests import training_models as models
-from training import checkpoint, loop, train
+from training import checkpoint, loop, train, uncompiled
 from training.schedule import TrainOptions
 
 
@@ -41,6 +41,7 @@ def main(trouble: str, dataset: str, out: str, options: str, number: int) -> Non
 
     def made(report: train.StepReport) -> None:
         losses.append(report.loss)
+        assert "torch._inductor.compile_fx" not in sys.modules, "a training on a CPU waits for no compiler"
         sys.stdout.write(json.dumps(report.loss) + "\n")
         sys.stdout.flush()
         if trouble == "kill" and report.step == number:
@@ -97,6 +98,7 @@ _HOARD: list[torch.Tensor] = []
 
 def limit(extra: int) -> None:
     """Everything that training imports is loaded before."""
+    uncompiled.load()
     import peft  # noqa: F401
     import transformers.models.llama.modeling_llama  # noqa: F401
 

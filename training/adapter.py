@@ -167,6 +167,9 @@ def check(adapter: Adapter, identity: "Identity") -> None:
 
 def attach(model: "LanguageModel", folder: Path) -> Adapter:
     """Put a saved adapter onto a loaded base, after `check`. A model that has one already must be detached first."""
+    from training import uncompiled
+
+    uncompiled.load()
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
     from safetensors.torch import load_file
 

@@ -280,14 +280,15 @@ def _hash(text: str) -> str:
 
 
 def _nf4(dtype: Any) -> Any:
-    try:
-        import bitsandbytes  # noqa: F401
-    except ImportError as error:
+    from transformers import BitsAndBytesConfig
+
+    from training import uncompiled
+
+    if not uncompiled.load():
         raise UserError(
             "4-bit models need the package bitsandbytes.",
             "Run: pip install 'bitsandbytes>=0.50', or set MODEL__QUANTIZATION=none",
             ExitCode.CONFIGURATION,
-        ) from error
-    from transformers import BitsAndBytesConfig
+        )
 
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)

@@ -19,7 +19,7 @@ from data import samples
 from data.errors import ExitCode, UserError
 from data.samples import DatasetCard
 from training import adapter as adapters
-from training import checkpoint, peak, ranks, recompute, shortage, work
+from training import checkpoint, peak, ranks, recompute, shortage, uncompiled, work
 from training.encode import Encoded, Encoder
 from training.loop import Loop, Progress
 from training.loop import StepReport as StepReport
@@ -201,6 +201,7 @@ def _encode(encoder: Encoder, dataset: Path, split: str, options: TrainOptions) 
 
 
 def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
+    uncompiled.load()
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
