@@ -7,8 +7,6 @@ what is recognised, how often, and what is not.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
-from operator import not_
 
 from data.secrets import accounts, codes, emails, passwords, phones, seeds, vendors, wallets
 
@@ -45,17 +43,16 @@ def find(text: str) -> list[Secret]:
 
 
 def suspects(texts: Sequence[str]) -> list[int]:
-    """The places of those of these texts that may hold a secret. All at once, for most hold none, and a call per text
-    takes longer than to see that."""
-    said = list(map(str.split, texts))
-    dull = list(map(_dull.issuperset, said))
-    _learn({word for words in compress(said, map(not_, dull)) for word in words})
-    return [
-        place
-        for place, (known, words) in enumerate(zip(dull, said, strict=True))
-        if not (known or _dull.issuperset(words))
-        or (len(words) >= seeds.LEAST and not (texts[place].isascii() and seeds.unlikely(words)))
-    ]
+    """The places of those of these texts that may hold a secret. Most hold none, and their words are all known."""
+    some = [place for place, text in enumerate(texts) if not _is_plain(text)]
+    _learn({word for place in some for word in texts[place].split()})
+    return [place for place in some if not _is_plain(texts[place])]
+
+
+def _is_plain(text: str) -> bool:
+    """Whether this text holds no secret, as far as its words have been met."""
+    words = text.split()
+    return _dull.issuperset(words) and (len(words) < seeds.LEAST or (text.isascii() and seeds.unlikely(words)))
 
 
 def _rules(text: str, words: list[str]) -> Iterator[tuple[str, Spans]]:
