@@ -1,7 +1,7 @@
 """Caution: why a reply that is good enough is nevertheless shown to the owner instead of being sent by itself.
 
-It reads the chat alone, so there is no state to keep: once the owner writes or approves something there, or a new
-conversation begins, two robots are no longer talking to each other.
+It reads the chat, and what the owner skipped there, so there is no state to keep: once they write or decide on
+something, or a new conversation begins, two robots are no longer talking to each other.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -46,9 +46,10 @@ class Caution:
             return "an attachment, which the twin cannot see"
         return None
 
-    def loop(self, history: Sequence[Message], automatic: Collection[int]) -> str | None:
-        """Why this looks like two machines that talk to each other, or None."""
-        replies = _replies(history, automatic, self.pauses)
+    def loop(self, history: Sequence[Message], automatic: Collection[int], skipped_upto: int = 0) -> str | None:
+        """Why this looks like two machines that talk to each other, or None. Up to the message with id `skipped_upto`
+        the owner was there: they sent nothing in answer to it."""
+        replies = _replies([each for each in history if each.id > skipped_upto], automatic, self.pauses)
         if len(replies) >= self.in_a_row:
             return "many replies without the owner"
         last = replies[-self.quick_answers :]

@@ -145,6 +145,13 @@ class Suggestions:
             _of(row) for row in self._live.db.execute(f"SELECT * FROM suggestions WHERE {where} ORDER BY id", values)
         ]
 
+    def skipped_upto(self, dialog_id: int) -> int:
+        """The newest message to which the owner decided to say nothing; 0 for none."""
+        (newest,) = self._live.db.execute(
+            "SELECT max(upto_id) FROM suggestions WHERE dialog_id = ? AND state = ?", (dialog_id, State.SKIPPED)
+        ).fetchone()
+        return newest or 0
+
     def stale_drafts(self) -> list[Suggestion]:
         """Those that were put into an input box and have ended since, here or in another process."""
         states = ", ".join(f"'{state}'" for state in _GONE)

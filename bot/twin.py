@@ -270,7 +270,7 @@ class Twin:
         if suggestion.confidence < self.auto_confidence:
             return "confidence below the threshold"
         automatic = self.outbox.bubbles.automatic(dialog_id)
-        if loop := self.caution.loop(context.history, automatic):
+        if loop := self.caution.loop(context.history, automatic, self.suggestions.skipped_upto(dialog_id)):
             await self._tell_loop(dialog_id, loop)
             return loop
         self._looping.discard(dialog_id)
@@ -286,7 +286,7 @@ class Twin:
             return
         told = await self.outbox.to_owner(
             f"Your twin has stopped answering {self.outbox.title(dialog_id)} by itself ({why}). It asks there until you"
-            " write or approve something, or until the next conversation."
+            " write or decide on something, or until the next conversation."
         )
         if told is not None:
             self._looping.add(dialog_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.respond import Candidate, Confidence, Generator
 from data.transcript import Transcript
+from data.uncollected import loaded
 
 LOOK = 0.05
 """Seconds between two looks, while a reply waits, at whether it is still wanted."""
@@ -35,6 +36,7 @@ class Waking:
             self._loaded = self.load()
         except Exception as error:  # of whatever kind: raised where somebody asks
             self._failed = error
+        loaded()  # also where another server has the model, or none came: from here on the client runs for weeks
         self.told(self._failed)
 
     def reply(

@@ -93,6 +93,20 @@ async def test_the_twin_tells_of_a_loop_once_and_goes_on_when_the_owner_has_appr
             await house.heard("sent", times=5)
 
 
+async def test_whoever_skips_a_reply_is_there_so_the_loop_is_over(tmp_path: Path) -> None:
+    async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, in_a_row=1) as house:
+        anna = person(house)
+        house.allow(anna.id, Mode.AUTO)
+        async with house.running(RecordedGenerator([("one",), ("two",), ("three",)])):
+            await sandbox.say(anna.id, house.owner_id, "lunch")
+            await house.heard("sent")
+            await sandbox.say(anna.id, house.owner_id, "really?")
+            await house.heard("offered", because="many replies without the owner")
+            assert review(house, "skip")
+            await sandbox.say(anna.id, house.owner_id, "or not?")
+            await house.heard("sent", times=2)
+
+
 async def test_while_the_owner_is_there_auto_asks(tmp_path: Path) -> None:
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, owner_seconds=600) as house:
         anna = person(house)
