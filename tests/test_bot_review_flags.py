@@ -55,4 +55,4 @@ async def test_review_and_status_say_what_is_decided_elsewhere_and_what_keeps_a_
     assert "lies in the input box of Alma Reyes" in refused.err
     (await terminal("review", "--approve", str(old))).failed(1)
     told = await terminal("status")
-    assert "not running, paused; 2 suggestions wait for you (1 in your input boxes in Telegram)" in told.out
+    assert "not running, paused; 1 suggestion waits for you (1 in your input boxes in Telegram)" in told.out
