@@ -116,15 +116,20 @@ def load(
     options = _options(quantization, as_stored)
     made = adapters.read(adapter) if adapter else None
     if made and made.card.method == "full":
-        return _whole(made, base, cache, options)
+        model = _whole(made, base, cache, options)
+    else:
+        model = _base(base, cache, options)
+        if made:
+            adapters.attach(model, made.folder)
+    loaded()
+    return model
+
+
+def _base(base: str, cache: Path, options: dict[str, Any]) -> LanguageModel:
     found = bases.find(base, cache)
     tokenizer, causal = _tokenizer(found.folder, found.id), _network(found.folder, found.id, options)
     identity = identify(found.id, found.revision, tokenizer, causal)
-    model = LanguageModel(tokenizer, causal, identity, anew=partial(_network, found.folder, found.id, options))
-    if made:
-        adapters.attach(model, made.folder)
-    loaded()
-    return model
+    return LanguageModel(tokenizer, causal, identity, anew=partial(_network, found.folder, found.id, options))
 
 
 def _options(quantization: Quantization, as_stored: bool) -> dict[str, Any]:
@@ -169,7 +174,6 @@ def _whole(made: "Adapter", base: str, cache: Path, options: dict[str, Any]) -> 
         adapters.check(made, replace(identity, base=found.id, revision=found.revision))
         return _network(found.folder, found.id, options)
 
-    loaded()
     return LanguageModel(tokenizer, causal, identity, tuned=True, anew=anew)
 
 
