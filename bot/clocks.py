@@ -1,11 +1,19 @@
 """Two clocks: the server's, which dates messages, and ours, which says what time it is and may be wrong, or jump."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 RIGHT = timedelta(seconds=5)
 """A difference up to this is none: the network takes its time, and Telegram's dates are whole seconds."""
+
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS counts the time asleep in the second one
+
+
+def steady() -> float:
+    """Seconds that nobody sets, with those in which the machine was asleep."""
+    return time.clock_gettime(STEADY)
 
 
 @dataclass(slots=True)
@@ -14,6 +22,8 @@ class Clocks:
 
     now: Callable[[], datetime]
     """Ours."""
+    steady: Callable[[], float] = steady
+    """Seconds that pass, however ours is set."""
     ahead: timedelta = field(default=timedelta(0), init=False)
     """How far the server's was ahead of it."""
 
@@ -31,6 +41,10 @@ class Clocks:
         """What time it is by the server's clock: what is counted by the hour, or waits for a time of the day, goes by
         this one, since ours may jump."""
         return self.now() + self.ahead
+
+    def standing(self) -> float:
+        """How ours stands: as much as this changes, in seconds, it was set meanwhile."""
+        return self.now().timestamp() - self.steady()
 
     def age(self, there: datetime) -> timedelta:
         """How long ago that was."""

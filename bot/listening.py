@@ -5,7 +5,7 @@ before all of that was so is history: it is read as context and never answered, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.clocks import Clocks
 from bot.livedb import LiveDb
@@ -27,6 +27,8 @@ class Listening:
     archive: Archive
     policy: Policy
     clocks: Clocks
+    _stood: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """By chat the moment since which it counts, and how our clock stood when that was new."""
 
     def to(self, dialog_id: int) -> bool:
         """Whether the twin listens to this chat now."""
@@ -61,12 +63,32 @@ class Listening:
         """Note where history ends, from the newest messages of the chat as they stand now. Telegram's times are whole
         seconds: what came within the same one is history too, because answering it could be wrong."""
         moment = self._moment(dialog_id)
-        before = [message.id for message in there if self.clocks.here(message.sent_at).timestamp() <= moment]
+        then = moment + self._set_since(dialog_id, moment)
+        before = [message.id for message in there if self.clocks.here(message.sent_at).timestamp() <= then]
         since = max([self.policy.listed(dialog_id).after_id, *before])
         self.live.db.execute("REPLACE INTO watched VALUES (?, ?, ?)", (dialog_id, since, moment))
 
+    def watch(self) -> None:
+        """One look at the chats: how our clock stands is noted where the moment is new. It may be set before there is
+        a network to read the chat with, and what was written since then is no history."""
+        standing, granted, logged_in = self.clocks.standing(), Ledger(self.archive).active(), self._logged_in()
+        for dialog_id, listed_at in self.policy.listed_at().items():
+            moment = _latest(listed_at, granted.get(dialog_id), logged_in)
+            if self._stood.get(dialog_id, (None,))[0] != moment:
+                self._stood[dialog_id] = moment, standing
+
+    def _set_since(self, dialog_id: int, moment: float) -> float:
+        """By how many seconds our clock was set since this moment of it."""
+        seen, standing = self._stood.get(dialog_id, (None, 0.0))
+        return self.clocks.standing() - standing if seen == moment else 0.0
+
     def _moment(self, dialog_id: int) -> float:
         consent = Ledger(self.archive).of(dialog_id)
-        logged_in = float(self.archive.fact(LOGGED_IN_AT) or 0)
-        granted = consent.granted_at.timestamp() if consent else 0.0
-        return max(self.policy.listed(dialog_id).at, granted, logged_in)
+        return _latest(self.policy.listed(dialog_id).at, consent, self._logged_in())
+
+    def _logged_in(self) -> float:
+        return float(self.archive.fact(LOGGED_IN_AT) or 0)
+
+
+def _latest(listed_at: float, consent: Consent | None, logged_in: float) -> float:
+    return max(listed_at, consent.granted_at.timestamp() if consent else 0.0, logged_in)

@@ -95,6 +95,10 @@ class Policy:
         ).fetchone()
         return Listed(*row) if row else Listed(0.0, 0)
 
+    def listed_at(self) -> dict[int, float]:
+        """The same of every chat that was ever listed: the moments alone."""
+        return dict(self.live.db.execute("SELECT dialog_id, listed_at FROM policy").fetchall())
+
     def modes(self, now: datetime) -> dict[int, Mode]:
         """The listed chats."""
         ids = [row[0] for row in self.live.db.execute("SELECT dialog_id FROM policy ORDER BY dialog_id")]

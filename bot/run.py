@@ -1,7 +1,7 @@
 """`doppelgram run`: put the live client together from the settings, and keep it running until it is stopped."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -47,11 +47,6 @@ from data.telegram import Login, connect, owner_of, readable_errors
 from training.adapter import Adapter
 
 
-def utc_now() -> datetime:
-    """The clock of a real run."""
-    return datetime.now(UTC)
-
-
 async def run(
     home: Home,
     settings: Settings,
@@ -60,7 +55,7 @@ async def run(
     adapter: Adapter | None,
     emit: Emit,
     stop: asyncio.Event,
-    now: Callable[[], datetime] = utc_now,
+    clocks: Clocks | None = None,
     writing: Writing | None = None,
     look: float = LOOK,
 ) -> None:
@@ -68,12 +63,14 @@ async def run(
     is ever sent by itself. `writing` is the model's worker, where others use it too; `look` is the seconds between two
     looks at the rows. Raises UserError when nobody is logged in, or the adapter becomes stale."""
     live = LiveDb(home.live)
+    clocks = clocks or Clocks(partial(datetime.now, UTC))
+    now = clocks.now
     try:
         async with connect(login, updates=True) as client:
             owner = await owner_of(client)
             limits = settings.live
             policy = Policy(live, limits, ZoneInfo(settings.transcript.zone))
-            control = Control(live, clocks := Clocks(now))
+            control = Control(live, clocks)
             expire = timedelta(minutes=limits.expire_minutes)
             archive = responder.archive
             gate = Gate(archive, policy, control, expire)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.bubbles import Bubble, Bubbles
+from bot.clocks import Clocks
 from bot.control import Control
 from bot.guard import Guard
 from bot.home import Home
@@ -108,7 +109,7 @@ class Household:
         responder = Responder(archive, writer, confidence, Guard(), Shape(), self.home.key(), candidates=1)
         self.events.clear()
         task = asyncio.create_task(
-            run(self.home, self.settings, self.login, responder, adapter, self.emit, stop, now, writing)
+            run(self.home, self.settings, self.login, responder, adapter, self.emit, stop, Clocks(now), writing)
         )
         try:
             ready = asyncio.create_task(self._ready(archive))

@@ -49,6 +49,26 @@ async def test_a_message_is_answered_after_our_clock_jumped(house: Household) ->
         await house.heard("offered")
 
 
+async def test_a_chat_listed_just_before_our_clock_is_put_back_is_answered(house: Household) -> None:
+    """Its history cannot be read until afterwards."""
+    ben, jumped = person(house, 1), timedelta(0)
+    house.allow(person(house).id, Mode.ASK)
+    async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + jumped):
+        house.sandbox.faults.refuse("GetHistory", 400, "CHANNEL_PRIVATE", times=1000)
+        history = await house.sandbox.say(ben.id, house.owner_id, "an hour ago")
+        house.allow(ben.id, Mode.ASK)
+        await house.heard("trouble", dialog=ben.id)
+        asked = house.sandbox.calls["GetStateRequest"]
+        jumped = -timedelta(minutes=5)
+        await until(lambda: house.sandbox.calls["GetStateRequest"] > asked)
+        house.sandbox.town.clock.advance(5)
+        message_id = await house.sandbox.say(ben.id, house.owner_id, "are you there?")
+        house.sandbox.faults.clear()
+        await house.heard("offered")
+    assert (ben.id, history) not in house.outcomes()
+    assert house.outcomes() == {(ben.id, message_id): "suggested"}
+
+
 async def test_a_reply_on_its_way_leaves_when_it_is_due_though_our_clock_is_put_back(tmp_path: Path) -> None:
     async with Sandbox(small_town()) as sandbox, household(sandbox, tmp_path, bubble_seconds=1.5) as house:
         anna, jumped = person(house), timedelta(0)

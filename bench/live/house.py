@@ -21,6 +21,7 @@ from bench.live.moments import Arrivals, LoopClock
 from bench.live.mould import Mould, log_in, login_to
 from bench.live.recording import Recording, recorded_adapter, sure
 from bench.live.street import FIRST, OWNER, street
+from bot.clocks import Clocks
 from bot.guard import Guard
 from bot.home import Home
 from bot.livedb import LiveDb
@@ -158,9 +159,9 @@ class House:
     async def _run(self) -> None:
         with closing(Archive(self.home.archive)) as archive:
             responder = Responder(archive, self.recording, sure, GUARD, Shape(), self.home.key(), candidates=1)
-            adapter, now = recorded_adapter(), self.clock.now
+            adapter, clocks = recorded_adapter(), Clocks(self.clock.now, asyncio.get_running_loop().time)
             await run(
-                self.home, self.settings, self.login, responder, adapter, self.emit, self._stop, now, look=self.look
+                self.home, self.settings, self.login, responder, adapter, self.emit, self._stop, clocks, look=self.look
             )
 
     async def stop(self) -> None:
