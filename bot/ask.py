@@ -7,13 +7,17 @@ in a thread that may be left behind, so that Ctrl-C works while a question is op
 import asyncio
 import contextlib
 import itertools
+import select
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bot import show
 from data.errors import ExitCode, UserError
+
+LOOK = 0.5
+"""Seconds between two looks at what a question depends on."""
 
 
 def at_terminal() -> bool:
@@ -29,9 +33,23 @@ def line(question: str, flag: str, *, hidden: bool = False) -> str:
         answer = sys.stdin.readline()
     if hidden and at_terminal():
         show.say("")
+    return _given(answer, question, flag)
+
+
+def _given(answer: str, question: str, flag: str) -> str:
     if not answer:
         raise UserError(f"{question}: no answer on standard input.", f"Give it {flag}.", ExitCode.USAGE)
     return answer.strip()
+
+
+def line_while(holds: Callable[[], bool], question: str, flag: str) -> str | None:
+    """One answer at a terminal; None as soon as this no longer holds, and with it the question."""
+    show.err().print(f"{question}: ", end="")
+    while not select.select([sys.stdin], [], [], LOOK)[0]:  # a terminal hands over whole lines
+        if not holds():
+            show.say("")
+            return None
+    return _given(sys.stdin.readline(), question, flag)
 
 
 def lines(question: str, flag: str) -> Iterator[str]:

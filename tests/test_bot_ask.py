@@ -183,6 +183,25 @@ async def test_review_at_a_terminal_takes_one_key_for_each_suggestion(tmp_path: 
     assert ended[1].final == ("my own words",)
 
 
+async def test_review_at_a_terminal_goes_on_while_the_twin_runs(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    (await terminal("resume")).ok()
+    first = suggest(terminal.home, 1, "hello")
+    with Home.at(terminal.home).holding_login("run"):
+        screen = await Screen.of(terminal, "review")
+        await screen.sees(f"suggestion {first},")
+        (await terminal("review", "--skip", str(first))).ok()
+        await screen.sees("Outdated: it was decided elsewhere")
+        await screen.sees("What your twin suggests next is shown here.")
+        second = suggest(terminal.home, 2, "and hello again")
+        await screen.sees(f"suggestion {second},")
+        screen.types("s\n")
+        await screen.sees("Done.")
+        screen.types("\x03")
+        assert await screen.ends() == 0
+    assert "That was all." in screen.shown
+
+
 @pytest.mark.parametrize(
     ("question", "hidden", "what"), [("Code from Telegram", False, "code"), ("2FA password", True, "password")]
 )

@@ -1,5 +1,7 @@
 """review: decide on what the twin suggests, at a terminal one after the other, elsewhere by flags."""
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,7 +41,7 @@ def review(
         elif as_json:
             show.data([_row(card) for card in room.waiting()])
         elif ask.at_terminal():
-            _one_by_one(room)
+            _one_by_one(room, desk)
         else:
             _list(room)
         if not as_json:
@@ -138,23 +140,46 @@ def _elsewhere(room: "Review") -> None:
         show.say(f"{there} in your input boxes in Telegram: send or clear {'it' if len(boxes) == 1 else 'them'} there.")
 
 
-def _one_by_one(room: "Review") -> None:
-    """Each waiting suggestion once, until the person stops. New ones are taken up as they come."""
+def _one_by_one(room: "Review", desk: "Desk") -> None:
+    """Each waiting suggestion once, until the person stops. While the twin runs, new ones are waited for."""
     seen: set[int] = set()
-    while card := next((each for each in room.waiting() if each.suggestion.id not in seen), None):
+    while card := _next(room, seen, desk):
         seen.add(card.suggestion.id)
         _show(card)
-        while (key := ask.line(KEYS, "by flags").casefold()[:1]) not in tuple("aensql"):
-            pass
+        key = _key(room, card)
         if key == "q":
             return
         texts = _version() if key == "e" else []
         if key == "l" or (key == "e" and not texts):
             show.say("It goes on waiting.")
         else:
-            show.say("Done." if _decide(room, card, key, texts) else "Outdated: something newer happened there.")
+            done = key is not None and _decide(room, card, key, texts)
+            show.say("Done." if done else "Outdated: it was decided elsewhere, or something newer happened there.")
     show.say("Nothing waits for you here." if not seen else "That was all.")
     _elsewhere(room)
+
+
+def _next(room: "Review", seen: set[int], desk: "Desk") -> "Card | None":
+    """The next that was not shown yet; None where none is there and nobody writes more, or after Ctrl-C."""
+    waits = False
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            row = next((each for each in room.rows() if each.id not in seen), None)
+            if row or desk.home.holder() != "doppelgram run":
+                return room.card_of(row) if row else None
+            if not waits:
+                show.say("What your twin suggests next is shown here. Ctrl-C ends this.")
+                waits = True
+            time.sleep(ask.LOOK)
+    return None
+
+
+def _key(room: "Review", card: "Card") -> str | None:
+    """What the person presses; None where there is nothing left to decide."""
+    while (said := ask.line_while(lambda: room.card(card.suggestion.id) is not None, KEYS, "by flags")) is not None:
+        if (key := said.casefold()[:1]) in tuple("aensql"):
+            return key
+    return None
 
 
 def _version() -> list[str]:
