@@ -68,7 +68,7 @@ def processes_of(shell: Terminal) -> list[str]:
 
 async def test_the_whole_road_hands_off_keeps_every_promise_after_a_few_steps_of_training(shell: Terminal) -> None:
     pytest.importorskip("chitchat_dataset", reason="pip install 'doppelgram[demo]'")
-    process = await shell.start("demo", "--hands-off", "--json", "--minutes", "0.5")
+    process = await shell.start("demo", "--hands-off", "--json", "--minutes", "0.2")
     async with asyncio.timeout(A_WHOLE_DEMO):
         out, err = await process.communicate()
     report = Ended(process.returncode or 0, out.decode(), err.decode()).ok().json
