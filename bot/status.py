@@ -1,6 +1,7 @@
 """Where am I, and which verb comes next? Read from the files alone, so it answers while `run` is at work."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from bot import account, botchat, chosen
 from bot.control import Control
 from bot.desk import Desk
 from bot.review import Review
+from bot.suggestion import Suggestion
 from data import samples
 from data.consent import Ledger
 from data.errors import UserError
@@ -72,7 +74,7 @@ def look(desk: Desk) -> Status:
         paused=Control(desk.live).paused(desk.now) if live else False,
         pending=len(pending),
         in_boxes=sum(each.surface == "draft" for each in pending),
-        waiting=_waiting(desk) if live else [],
+        waiting=_waiting(desk, pending) if live else [],
         limited_until=until if live and (until := desk.policy.limited_until()) > desk.now else None,
         companion=_companion(desk, live),
         running=holder == RUN,
@@ -82,21 +84,24 @@ def look(desk: Desk) -> Status:
     return Status(**(asdict(found) | {"next": _next(found, any(c.scope is Scope.CHAT for c in consents.values()))}))
 
 
-_WAITING = """
-    SELECT dialog_id AS id, sum(what = 's') AS suggestions, sum(what = 'm') AS messages, sum(what = 'b') AS bubbles
-    FROM (SELECT dialog_id, 's' AS what FROM suggestions WHERE state IN ('pending', 'held', 'offered')
-              AND abs(created_at - :now) <= :expire
-          UNION ALL SELECT dialog_id, 'm' FROM inbox WHERE outcome IS NULL
-          UNION ALL SELECT dialog_id, 'b' FROM outbox WHERE state IN ('planned', 'sending'))
-    GROUP BY dialog_id ORDER BY dialog_id
-"""
+_INBOX = "SELECT dialog_id FROM inbox WHERE outcome IS NULL"
+_OUTBOX = "SELECT dialog_id FROM outbox WHERE state IN ('planned', 'sending')"
 
 
-def _waiting(desk: Desk) -> list[dict[str, object]]:
-    limits = {"now": desk.now.timestamp(), "expire": desk.settings.live.expire_minutes * 60}
-    rows = [dict(row) for row in desk.live.db.execute(_WAITING, limits)]
+def _waiting(desk: Desk, suggestions: Iterable[Suggestion]) -> list[dict[str, object]]:
+    offered = Counter(each.dialog_id for each in suggestions)
+    messages, bubbles = (Counter(row[0] for row in desk.live.db.execute(query)) for query in (_INBOX, _OUTBOX))
     titles = {dialog.id: dialog.title for dialog in desk.archive.dialogs()}
-    return [row | {"title": titles.get(row["id"], str(row["id"]))} for row in rows]
+    return [
+        {
+            "id": each,
+            "suggestions": offered[each],
+            "messages": messages[each],
+            "bubbles": bubbles[each],
+            "title": titles.get(each, str(each)),
+        }
+        for each in sorted(offered | messages | bubbles)
+    ]
 
 
 def _companion(desk: Desk, live: bool) -> str | None:
