@@ -3,14 +3,13 @@
 Writing the same message twice is the same as writing it once, so a pull can be repeated after any interruption.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from data.message import CHANNELS, Dialog, Kind, Message, Person
 from data.store import Store
-from data.tables import COLUMNS, DIALOG_COLUMNS, MIGRATIONS, ODD, dialog_of, dialog_row_of, message_of, row_of
+from data.tables import COLUMNS, DIALOG_COLUMNS, MIGRATIONS, dialog_of, dialog_row_of, message_of, row_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +102,6 @@ class Archive(Store):
         if not self.db.execute(query.format("", "AND topic_id NOT NULL LIMIT 1"), (dialog_id,)).fetchone():
             return [None]
         return [topic for (topic,) in self.db.execute(query.format("DISTINCT", "ORDER BY 1"), (dialog_id,))]
-
-    def lines(self, dialog_id: int, topic: int | None) -> sqlite3.Cursor:
-        """The messages of one topic in the order they were sent, read as they are asked for, each as `id, mine,
-        sent_at, text, media, sender_id, odd`: what a message of nothing but text and an attachment is, and whether it
-        is more (see `ODD`)."""
-        return self.tuples(
-            f"SELECT id, mine, sent_at, text, media, sender_id, {ODD} FROM messages"
-            " WHERE dialog_id = ? AND topic_id IS ? ORDER BY id",
-            dialog_id,
-            topic,
-        )
-
-    def tuples(self, query: str, *values: object) -> sqlite3.Cursor:
-        """What a query finds, as plain tuples: for many rows at a time."""
-        cursor = self.db.cursor()
-        cursor.row_factory = None
-        return cursor.execute(query, values)
 
     def some(self, dialog_id: int, ids: Iterable[int]) -> dict[int, Message]:
         """Those of these messages of a dialog that there are, by their ids."""

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from data import columns
 from data.archive import Archive
+from data.tables import SENT
 
 Times = NDArray[np.float64]
 
 _AT_ONCE = 20_000
-_LINES = """
-    SELECT sent_at, mine, CASE WHEN
-        mine AND NOT (by_twin OR forwarded OR via_bot OR service) AND text <> '' AND coalesce(media, '') = ''
-        THEN CASE WHEN length(text) < ? THEN text ELSE '' END END
-    FROM messages WHERE dialog_id = ? ORDER BY id
-"""
-"""When each message was sent, whether by the owner, and of the owner's words those that are short, "" for others."""
+_OWN = (
+    "CASE WHEN mine AND NOT (by_twin OR forwarded OR via_bot OR service) AND text <> '' AND coalesce(media, '') = ''"
+    " THEN CASE WHEN length(text) < {} THEN text ELSE '' END END"
+)
+"""Of the owner's words those that are short, "" for others; nothing of all else."""
 
 
 @dataclass(slots=True)
@@ -61,17 +61,16 @@ def take(archive: Archive, dialogs: Iterable[int], normals: Callable[[Sequence[s
 def _take_one(
     archive: Archive, dialog_id: int, normals: Callable[[Sequence[str]], list[str]], short: int, census: Census
 ) -> None:
-    rows = archive.tuples(_LINES, short, dialog_id)
     own, said, gaps, bursts = 0, Counter[str](), Counter[int](), Counter[int]()
-    sent, mine = list[float](), list[int]()
-    while some := rows.fetchmany(_AT_ONCE):
-        at, by_owner, texts = zip(*some, strict=True)
-        times = [time for time, text in zip(at, texts, strict=True) if text is not None]
-        census.times.extend(times)
-        own += len(times)
+    sent, mine, what = np.zeros(0), np.zeros(0, bool), (SENT, "mine", _OWN.format(short))
+    for at, by_owner, texts in columns.read(archive, dialog_id, what, _AT_ONCE):
+        times = np.array(at) / 1e6
+        is_own = [text is not None for text in texts]
+        census.times.extend(times[is_own].tolist())
+        own += sum(is_own)
         said.update(filter(None, texts))
-        sent, mine = [*sent[-1:], *at], [*mine[-1:], *by_owner]
-        _count_gaps(np.array(sent), np.array(mine, dtype=bool), gaps, bursts)
+        sent, mine = np.append(sent[-1:], times), np.append(mine[-1:], np.array(by_owner, bool))
+        _count_gaps(sent, mine, gaps, bursts)
     if own:
         census.own[dialog_id] = own
         census.gaps.update(gaps)

@@ -7,21 +7,27 @@ come out as `transcript.of` makes them is held by a test over any history.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress, islice
 from operator import ne
+from types import EllipsisType
+from typing import Any
 
 import numpy as np
+import orjson
 
 from data import placeholder, target, transcript
 from data.archive import Archive
 from data.consent import Consent
-from data.tables import MEDIA, REPLY
+from data.tables import MEDIA, ODD, REPLY, SENT
 from data.tally import Tally
 
 AT_ONCE = 5000
 """Messages that are read together."""
+_SHOWN = ("id", "mine", SENT, "text", "media", "sender_id", ODD)
+_FIRST, _LAST = -(2**63), 2**63 - 1
+"""No id is lower or higher."""
 Who = str | int | None
 """Who speaks, and as whom: of the owner's messages why they are not learned, "" for those that are, else the sender's
 id. Neighbours of one turn have the same."""
@@ -55,15 +61,36 @@ class Columns:
         return taken
 
 
+def read(
+    archive: Archive, dialog_id: int, columns: Sequence[str], at_once: int, topic: int | EllipsisType | None = ...
+) -> Iterator[list[list[Any]]]:
+    """These columns of SQL, of a dialog's messages or of one topic's in the order they were sent, up to `at_once` at a
+    time. Each column comes as one text of JSON: row by row it takes half as long again."""
+    lists = ", ".join(f"json_group_array({column})" for column in columns)
+    which, values = ("", ()) if topic is ... else ("AND topic_id IS ?", (topic,))
+    query = f"SELECT {lists} FROM messages WHERE dialog_id = ? AND id > ? AND id <= ? {which}"
+    end = _FIRST
+    while end < _LAST:
+        begin, end = end, _so_far(archive, dialog_id, end, at_once)
+        some = list(map(orjson.loads, archive.db.execute(query, (dialog_id, begin, end, *values)).fetchone()))
+        if some[0]:
+            yield some
+
+
+def _so_far(archive: Archive, dialog_id: int, after: int, count: int) -> int:
+    """The id of the message that is so many behind this one; the last id where there are fewer."""
+    query = "SELECT id FROM messages WHERE dialog_id = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?"
+    found = archive.db.execute(query, (dialog_id, after, count - 1)).fetchone()
+    return int(found[0]) if found else _LAST
+
+
 def shown(
     archive: Archive, consent: Consent, topic: int | None, tally: Tally, at_once: int = AT_ONCE
 ) -> Iterator[Columns]:
     """What a transcript shows of one topic, as far as the consent allows; `tally` counts the rest by reason."""
-    rows = archive.lines(consent.dialog_id, topic)
     before, covers = None, consent.covers
-    while some := rows.fetchmany(at_once):
-        tally.messages += len(some)
-        ids, mine, sent, said, media, senders, odd = map(list, zip(*some, strict=True))
+    for ids, mine, at, said, media, senders, odd in read(archive, consent.dialog_id, _SHOWN, at_once, topic):
+        tally.messages += len(ids)
         places = range(len(ids))
         who = [
             target.against_text(text) or "" if own else sender
@@ -77,7 +104,6 @@ def shown(
             if odd[place] == MEDIA and (mine[place] or senders[place] not in masked):
                 said[place], odd[place] = placeholder.beside(media[place], said[place]), 0
                 who[place] = target.ATTACHED if mine[place] else senders[place]
-        at = np.rint(np.array(sent) * 1e6).astype(np.int64).tolist()
         columns = Columns(ids, at, who, said)
         _look_closer(columns, list(compress(places, odd)), before, archive, consent, tally.dropped)
         if not all(said):

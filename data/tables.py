@@ -64,6 +64,8 @@ ODD = (
 )
 """What a transcript shows, or learns, of a message besides its text: 0 for nothing, else the sum of `REPLY` for what it
 replies to, `MEDIA` for an attachment, `MORE` for all else."""
+SENT = "CAST(round(sent_at * 1e6) AS INTEGER)"
+"""When a message was sent, in microseconds since 1970: with its fifteen digits SQLite's JSON would lose the last."""
 DIALOG_COLUMNS = "id, kind, title, username, phone, last_at, migrated_to, protected, archived, contact"
 """Those of a dialog, in the order of `dialog_row_of`."""
 
