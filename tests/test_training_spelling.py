@@ -53,6 +53,12 @@ def test_word_by_word_a_text_is_spelled_as_a_whole(texts: list[str]) -> None:
     assert spelled(spelling, texts) == spelling.ids(texts)
 
 
+def test_words_that_begin_alike_are_told_apart() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    texts = [" ".join(letters[:size] + end for size in range(1, 26)) for end in ("", "!", "?", "я")]
+    assert spelled(_small_models(), texts) == _small_models().ids(texts)
+
+
 def test_a_tokenizer_that_looks_across_spaces_is_given_whole_texts() -> None:
     from tokenizers.normalizers import Prepend
 

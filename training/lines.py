@@ -102,11 +102,14 @@ class Lines:
     def windows(self, rows: Iterable[Row]) -> list[Encoded | Row]:
         """These windows; one that is too long stays a row."""
         with uncollected():
-            some, pieces = list(rows), _Pieces()
-            for row in some:
-                pieces.add(row)
-            encoded = _encoded(pieces, self._words)
-            return [each if len(each.ids) <= self._most else row for row, each in zip(some, encoded, strict=True)]
+            return self._windows(rows)  # what it needed is gone before the search for cycles comes back
+
+    def _windows(self, rows: Iterable[Row]) -> list[Encoded | Row]:
+        some, pieces = list(rows), _Pieces()
+        for row in some:
+            pieces.add(row)
+        encoded = _encoded(pieces, self._words)
+        return [each if len(each.ids) <= self._most else row for row, each in zip(some, encoded, strict=True)]
 
 
 def encode(encoder: Encoder, rows: Iterable[Row], max_tokens: int) -> Iterator[Encoded]:
