@@ -45,6 +45,7 @@ DUPLICATE = "said before"
 IN_TEST = "said in the held-out part"
 
 
+@uncollected()
 def build(
     archive: Archive,
     key: bytes,
@@ -62,7 +63,7 @@ def build(
     """
     consents = trainable(archive)
     progress(0.0)
-    with _workspace(folder) as work, uncollected():
+    with _workspace(folder) as work:
         with crew.at_work(archive, consents, work, processes) as workers:
             plan = _plan(workers.count(), key, shape)
             written = workers.write(plan, progress)

@@ -14,7 +14,10 @@ _usual: list[tuple[int, int, int]] = []
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Inside, nothing is searched for cycles. The search looks at every value made so far, again and again: a third of
-    the time that a dataset takes, and it finds nothing. What no name holds any more goes at once all the same."""
+    the time that a dataset takes, and it finds nothing. What no name holds any more goes at once all the same.
+
+    As a decorator it lets go of all that the function needed before the search comes back and looks at it.
+    """
     on = gc.isenabled()
     gc.disable()
     try:

@@ -99,12 +99,9 @@ class Lines:
     def __init__(self, encoder: Encoder, max_tokens: int) -> None:
         self._words, self._most = encoder.words, max_tokens
 
+    @uncollected()
     def windows(self, rows: Iterable[Row]) -> list[Encoded | Row]:
         """These windows; one that is too long stays a row."""
-        with uncollected():
-            return self._windows(rows)  # what it needed is gone before the search for cycles comes back
-
-    def _windows(self, rows: Iterable[Row]) -> list[Encoded | Row]:
         some, pieces = list(rows), _Pieces()
         for row in some:
             pieces.add(row)
