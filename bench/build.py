@@ -113,9 +113,7 @@ def _ours(archive: Path, folder: Path) -> dict[str, Any]:
     peak = _peak()
     encoder = Encoder(_tokenizer())
     tokens, *encoded = _timed(
-        lambda: sum(
-            len(encoded.ids) for name in samples.OWN_SPLITS for encoded in encoder.part(folder, name, CONTEXT_TOKENS)
-        )
+        lambda: sum(len(encoded.ids) for _, encoded in encoder.parts(folder, samples.OWN_SPLITS, CONTEXT_TOKENS))
     )
     share = card.turns / _own_turns(archive, card.pauses)
     return _figures(built, encoded, peak, tokens, share)

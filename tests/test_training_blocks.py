@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from data.errors import UserError
 from data.samples import Sample
 from tests import training_models as models
 from training import blocks
 from training.encode import Encoded, Encoder
 from training.lines import AT_ONCE
 
+SPLITS = ("train", "validation")
 MOST = 60
 """Tokens; some windows have more."""
 
@@ -22,18 +24,18 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture
-def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Some blocks. A helper has the last two, from the beginning of a line."""
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two parts. A helper has what comes after two blocks of the first, from the beginning of a line."""
     said = [((False, f"are you there, {n}?"), (True, "yes " * (n % 70))) for n in range(3 * AT_ONCE + 50)]
-    path = tmp_path / "train.jsonl"
     lines = [f"{Sample(7, models.chat(each)).to_json()}\n" for each in said]
-    path.write_text("".join(lines))
-    monkeypatch.setattr(blocks, "MEANWHILE", 2 * sum(map(len, lines[: 2 * AT_ONCE])) - path.stat().st_size)
-    return path
+    (tmp_path / "train.jsonl").write_text("".join(lines[:-20]))
+    (tmp_path / "validation.jsonl").write_text("".join(lines[-20:]))
+    monkeypatch.setattr(blocks, "MEANWHILE", 2 * sum(map(len, lines[: 2 * AT_ONCE])) - sum(map(len, lines)))
+    return tmp_path
 
 
 def test_a_helper_encodes_the_end_as_this_process_does(
-    encoder: Encoder, part: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: Encoder, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came: list[int] = []
 
@@ -43,23 +45,25 @@ def test_a_helper_encodes_the_end_as_this_process_does(
 
     take = blocks._answer
     monkeypatch.setattr(blocks, "_answer", answer)
-    alone = list(blocks.encode(encoder, part, MOST))
-    assert (len(alone), came) == (3 * AT_ONCE + 50, []), "so small a part is read by one process"
-    assert list(blocks.encode(encoder, part, MOST, helped=True)) == alone
-    assert came == [AT_ONCE, 50]
+    alone = list(blocks.encode(encoder, dataset, SPLITS, MOST))
+    assert [split for split, _ in alone] == ["train"] * (3 * AT_ONCE + 30) + ["validation"] * 20
+    assert not came, "so small a dataset is read by one process"
+    assert list(blocks.encode(encoder, dataset, SPLITS, MOST, helped=True)) == alone
+    assert came == [AT_ONCE, 30, 20]
     assert not multiprocessing.active_children()
 
 
-def test_what_a_lost_helper_leaves_this_process_encodes_and_finds_what_is_wrong(encoder: Encoder, part: Path) -> None:
-    alone = list(blocks.encode(encoder, part, MOST))
-    with part.open("a") as file:
+def test_what_a_lost_helper_leaves_this_process_encodes_and_finds_what_is_wrong(
+    encoder: Encoder, dataset: Path
+) -> None:
+    alone = list(blocks.encode(encoder, dataset, SPLITS, MOST))
+    with (dataset / "validation.jsonl").open("a") as file:
         file.write('{"dialog":7,\n')
-    windows = blocks.encode(encoder, part, MOST, helped=True)
-    found: list[Encoded] = [next(windows)]
+    windows = blocks.encode(encoder, dataset, SPLITS, MOST, helped=True)
+    found: list[tuple[str, Encoded]] = [next(windows)]
     (helper,) = multiprocessing.active_children()
     helper.kill()
-    with pytest.raises(ValueError, match="unexpected end of data"):
+    with pytest.raises(UserError, match="validation part cannot be read"):
         found.extend(windows)
-    assert found == alone[: len(found)]
-    assert len(found) >= 3 * AT_ONCE
+    assert found == alone[:-20]
     assert not multiprocessing.active_children()

@@ -220,7 +220,7 @@ def test_full_is_the_seeds_recipe(dataset: Path) -> None:
     """furiousteabag/doppelganger, finetune_full.py: 2 rows x 4 x 8 GPUs, rate 2e-5, warm-up over 3 %, 1,024 tokens."""
     chosen = recipe("full", "cuda")
     assert (chosen.method, chosen.learning_rate, chosen.window_tokens, chosen.clip) == ("full", 2e-5, 1024, 1.0)
-    encoded = train._encode(Encoder(models.tiny().tokenizer), dataset, "train", chosen)
+    (encoded,) = train._encode(Encoder(models.tiny().tokenizer), dataset, ["train"], chosen)
     many = encoded * 1000
     settled = replace(chosen, epochs=3.0).for_windows(many)
     total = sum(window.loss_tokens for window in many)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from data import transcript as transcripts
 from data.errors import ExitCode, UserError
-from data.samples import Sample, file_of, readable
+from data.samples import Sample
 from data.transcript import Block, Role, Transcript
 from training.spelling import Ids, Spelling, Words
 
@@ -133,12 +133,16 @@ class Encoder:
 
         return lines.encode(self, map(Sample.row, samples), max_tokens)
 
-    def part(self, dataset: Path, split: str, max_tokens: int) -> Iterator[Encoded]:
-        """Those of one part of a dataset. Raises `UserError` where it cannot be read."""
+    def parts(self, dataset: Path, splits: Sequence[str], max_tokens: int) -> Iterator[tuple[str, Encoded]]:
+        """Those of some parts of a dataset, each with the name of its part. Raises `UserError` where one cannot be
+        read."""
         from training import blocks
 
-        with readable(split):
-            yield from blocks.encode(self, file_of(dataset, split), max_tokens)
+        return blocks.encode(self, dataset, splits, max_tokens)
+
+    def part(self, dataset: Path, split: str, max_tokens: int) -> Iterator[Encoded]:
+        """Those of one part."""
+        return (encoded for _, encoded in self.parts(dataset, [split], max_tokens))
 
     def prompt(self, transcript: Transcript, max_tokens: int | None = None) -> tuple[int, ...]:
         """The ids to generate the owner's next turn from: the transcript's, and the header of that turn.

@@ -8,7 +8,7 @@ order and at which rate says `schedule`.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +76,7 @@ def train(
         raise ValueError("a training needs a budget")
     card = samples.read_card(dataset)
     encoder = Encoder(model.tokenizer)
-    windows, held_out = (_encode(encoder, dataset, split, options) for split in ("train", "validation"))
+    windows, held_out = _encode(encoder, dataset, ("train", "validation"), options)
     del encoder  # with the words that it remembers
     if not windows:
         raise UserError("The dataset holds no message of yours to learn from.", "Run: doppelgram pull, then build")
@@ -195,9 +195,13 @@ def _card(
     )
 
 
-def _encode(encoder: Encoder, dataset: Path, split: str, options: TrainOptions) -> list[Encoded]:
-    encoded = encoder.part(dataset, split, options.window_tokens)
-    return [window for window in encoded if window.loss_tokens]
+def _encode(encoder: Encoder, dataset: Path, splits: Sequence[str], options: TrainOptions) -> Iterable[list[Encoded]]:
+    """The windows of each of these parts that have something to learn."""
+    windows: dict[str, list[Encoded]] = {split: [] for split in splits}
+    for split, window in encoder.parts(dataset, splits, options.window_tokens):
+        if window.loss_tokens:
+            windows[split].append(window)
+    return windows.values()
 
 
 def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
