@@ -99,6 +99,6 @@ def _enough(series: Delays) -> dict[str, Any]:
 
 
 def _summary(values: "array[float]") -> dict[str, Any]:
-    ordered = sorted(values)
+    ordered = np.sort(np.array(values)).tolist()
     at = [round(ordered[min(len(ordered) - 1, int(q * len(ordered)))], 1) for q in QUANTILES] if ordered else []
     return {"n": len(ordered), "at": at}

@@ -58,7 +58,7 @@ class Teller:
             if isinstance(each, str) and not target
         ]
         hours, stamps = self.clock.read(began)
-        self._note_rhythm(at, edges, gaps, who, np.array(hours))
+        self._note_rhythm(at, edges, gaps, who, mine, np.array(hours))
         more = self._more(shown, bounds, who, targets)
         pause = self.pauses.pause // _MICROSECOND
         marks = [gap / 1e6 if gap >= pause else 0 for gap in gaps.tolist()]
@@ -88,9 +88,11 @@ class Teller:
             parts += [part] * (end - begin)
         return parts
 
-    def _note_rhythm(self, at: _Times, edges: _Times, gaps: _Times, who: list[Who], hours: _Times) -> None:
+    def _note_rhythm(
+        self, at: _Times, edges: _Times, gaps: _Times, who: list[Who], mine: list[bool], hours: _Times
+    ) -> None:
         own = np.array([each == "" for each in who])
-        theirs = np.array([self._theirs, *(not isinstance(each, str) for each in who[:-1])])
+        theirs = np.append(self._theirs, ~np.array(mine[:-1], bool))
         inside = np.repeat(own, np.diff(edges))
         inside[edges[:-1]] = False
         answers = own & theirs
