@@ -1,7 +1,8 @@
-"""The processes that make a dataset together: this one, and helpers that each take a share of the chats."""
+"""The processes that make a dataset together: this one and helpers, of which each takes one chat after the other."""
 
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from data.census import Census
 from data.consent import Consent
 from data.errors import ExitCode, UserError
 from data.helper import GoneError, Helper
-from data.share import Plan, Share, Written, divide
+from data.share import Plan, Share, Written, marks_in
 from data.uncollected import uncollected
 
 ENOUGH = 150_000
@@ -47,8 +48,8 @@ class Crew:
         return counted
 
     def write(self, plan: Plan, progress: Callable[[float], None]) -> Written:
-        """Write the turns of all chats, a file a share. `progress` is told how far the own one is, for all are of about
-        one size."""
+        """Write the turns of all chats, a file a share. `progress` is told how far the own one is, for all come to
+        about as much."""
         for helper in self.helpers:
             _tell(helper, plan)
         written = self.share.write(plan, progress)
@@ -62,18 +63,18 @@ def at_work(archive: Archive, consents: dict[int, Consent], work: Path, processe
     """A crew for these chats, of as many processes as are worth it, or of `processes`. At the end all helpers end."""
     sizes = {dialog_id: archive.count(dialog_id) for dialog_id in consents}
     count = processes or min(MOST, os.cpu_count() or 1, max(1, sum(sizes.values()) // ENOUGH))
-    own, *others = (
-        ({each: consents[each] for each in ids}, sum(map(sizes.__getitem__, ids)), work, number)
-        for number, ids in enumerate(divide(sizes, count))
-    )
+    largest_first = {each: consents[each] for each in sorted(sizes, key=lambda each: (-sizes[each], each))}
+    shared = largest_first, sum(sizes.values()) // count, work
+    marks_in(work).mkdir(mode=0o700)
     helpers = list[Helper]()
     try:
-        for other in others:
-            helpers.append(Helper.start(_help, archive.path, *other))
-        yield Crew(Share(archive, *own), helpers)
+        for number in range(1, count):
+            helpers.append(Helper.start(_help, archive.path, *shared, number))
+        yield Crew(Share(archive, *shared, 0), helpers)
     finally:
         for helper in helpers:
             helper.end()
+        shutil.rmtree(marks_in(work), ignore_errors=True)
 
 
 def _tell(helper: Helper, plan: Plan) -> None:

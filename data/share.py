@@ -1,7 +1,7 @@
-"""The chats that one process reads for a dataset: a share of all. Each chat is read by itself, and needs nothing of the
-others but what is counted over all."""
+"""The chats that one process reads for a dataset: those that it comes to first. Each is read by itself, and needs
+nothing of the others but what is counted over all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,18 +54,19 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Some chats. Their turns are written to the file of its number in the folder."""
+    """Some of the chats. Their turns are written to the file of its number in the folder."""
 
     archive: Archive
     consents: dict[int, Consent]
+    """Of all chats, in the order in which they are taken."""
     messages: int
-    """How many there are."""
+    """About how many it comes to."""
     folder: Path
     number: int
 
     def count(self) -> Census:
         """What must be known of all chats before one is cut."""
-        return census.take(self.archive, self.consents, weights.normals, SHORTEST)
+        return census.take(self.archive, self._taken("count"), weights.normals, SHORTEST)
 
     def write(self, plan: Plan, progress: Callable[[float], None]) -> Written:
         """Write the turns; `progress` is told the share, 0..1, of the messages that are done."""
@@ -83,7 +84,8 @@ class Share:
             share=self.number,
         )
         with open_private(turns_in(self.folder, self.number)) as file:
-            for dialog_id, consent in self.consents.items():
+            for dialog_id in self._taken("write"):
+                consent = self.consents[dialog_id]
                 newest = written.newest[dialog_id] = Newest(consent)
                 written.rows.extend(
                     cutter.write(
@@ -96,18 +98,22 @@ class Share:
         written.prints.append(prints.take([text for row in written.rows for _, text in row.long]))
         return written
 
+    def _taken(self, work: str) -> Iterator[int]:
+        """The chats that no other process has for this work: each is with who makes its mark first, so that all are
+        busy to the end."""
+        for dialog_id in self.consents:
+            try:
+                (marks_in(self.folder) / f"{work}{dialog_id}").touch(mode=0o600, exist_ok=False)
+            except FileExistsError:
+                continue
+            yield dialog_id
+
+
+def marks_in(folder: Path) -> Path:
+    """The folder of the marks, which must be there."""
+    return folder / "taken"
+
 
 def turns_in(folder: Path, number: int) -> Path:
     """The file of a share."""
     return folder / f"turns-{number}"
-
-
-def divide(sizes: Mapping[int, int], count: int) -> list[list[int]]:
-    """The keys in so many lists of about the same size in all, the largest first."""
-    lists: list[list[int]] = [[] for _ in range(count)]
-    filled = [0] * count
-    for key in sorted(sizes, key=lambda each: (-sizes[each], each)):
-        least = filled.index(min(filled))
-        lists[least].append(key)
-        filled[least] += sizes[key]
-    return lists

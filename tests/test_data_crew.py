@@ -3,7 +3,9 @@
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,8 @@ from data import crew, dataset
 from data.archive import Archive
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
-from data.samples import DatasetCard, Shape
-from data.share import divide
+from data.samples import SPLITS, DatasetCard, Shape
+from data.share import Share
 
 NOW = datetime(2026, 3, 3, tzinfo=UTC)
 
@@ -31,11 +33,18 @@ def build(archive: Archive, folder: Path, processes: int) -> tuple[DatasetCard, 
     return card, {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_three_processes_make_the_dataset_of_one_byte_for_byte(archive: Archive, tmp_path: Path) -> None:
-    one, three = (build(archive, tmp_path / str(processes), processes) for processes in (1, 3))
-    assert one == three
+def test_three_processes_make_the_dataset_of_one_byte_for_byte(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def some(self: Share, work: str) -> Iterator[int]:
+        """Four chats are left to the helpers."""
+        return take(replace(self, consents=dict(islice(self.consents.items(), 8))), work)
+
+    one, take = build(archive, tmp_path / "1", 1), Share._taken
+    monkeypatch.setattr(Share, "_taken", some)
+    assert build(archive, tmp_path / "3", 3) == one
     assert one[0].messages > 3500
-    assert set(one[1]) >= {"train.jsonl", "unseen.jsonl", "controls.jsonl", "rhythm.json", "card.json"}
+    assert set(one[1]) == {*(f"{split}.jsonl" for split in SPLITS), "rhythm.json", "card.json"}
 
 
 def test_a_helper_that_fails_says_so_in_its_own_words(archive: Archive, tmp_path: Path) -> None:
@@ -80,9 +89,10 @@ def test_small_accounts_are_read_by_one_process(archive: Archive, tmp_path: Path
         assert workers.helpers == []
 
 
-def test_shares_are_of_about_one_size_and_hold_everything_once() -> None:
-    sizes = {number: number**2 for number in range(40)}
-    shares = divide(sizes, 3)
-    assert sorted(each for share in shares for each in share) == sorted(sizes)
-    filled = [sum(map(sizes.__getitem__, share)) for share in shares]
-    assert max(filled) - min(filled) <= max(sizes.values())
+def test_a_chat_is_with_who_takes_it_first_and_the_largest_is_taken_first(archive: Archive, tmp_path: Path) -> None:
+    with crew.at_work(archive, Ledger(archive).active(), tmp_path, 1) as workers:
+        one, other = workers.share, replace(workers.share, number=1)
+        sizes = [archive.count(next(each._taken("write"))) for each in (one, other)]
+        rest = [*one._taken("write"), *other._taken("write")]
+    assert sizes == sorted((archive.count(each.id) for each in archive.dialogs()), reverse=True)[:2]
+    assert len(rest) == len(set(rest)) == 10
