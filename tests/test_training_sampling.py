@@ -1,5 +1,7 @@
 """The rules of a reply: no control token, no message without a word; and what the draw draws."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -39,3 +41,24 @@ def test_the_draw_is_the_same_as_from_the_whole_sorted_vocabulary(top_p: float) 
     nucleus = int((probabilities.cumsum(-1) - probabilities < top_p).sum())
     assert set(drawn) <= set(order[:nucleus].tolist())
     assert draw(logits, 0.0, top_p, torch.Generator()) == int(logits.argmax())
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely() -> None:
+    chance, logits = torch.Generator().manual_seed(1), torch.tensor([0.5, 0.3, 0.2, 1e-9]).log()
+    drawn = [draw(logits, 1.0, 0.95, chance) for _ in range(4000)]
+    for token, share in enumerate((0.5, 0.3, 0.2)):
+        assert drawn.count(token) / len(drawn) == pytest.approx(share, abs=0.03)
+    assert 3 not in drawn
+    after = {token: [b for a, b in pairwise(drawn) if a == token] for token in range(3)}
+    for token, next_ones in after.items():  # what was drawn says nothing of what will be
+        assert next_ones.count(token) / len(next_ones) == pytest.approx((0.5, 0.3, 0.2)[token], abs=0.05)
+
+
+def test_chance_belongs_to_the_tokens_and_rounding_does_not_decide() -> None:
+    """Of two that are equally likely, which is first may differ from one batch to another."""
+    logits = torch.zeros(40)
+    for seed in range(50):
+        tilted = logits + torch.randn(40, generator=torch.Generator().manual_seed(seed)) * 1e-6
+        assert draw(tilted, 1.0, 1.0, torch.Generator().manual_seed(seed)) == draw(
+            -tilted, 1.0, 1.0, torch.Generator().manual_seed(seed)
+        )

@@ -7,14 +7,11 @@ before something was said.
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from training.encode import Encoder
-
-_HEAD = 256
-"""The likeliest tokens are looked at first: a nucleus is rarely larger, and sorting a whole vocabulary takes longer
-than drawing from it."""
 
 
 class Rules:
@@ -59,11 +56,32 @@ def draw(logits: Tensor, temperature: float, top_p: float, chance: torch.Generat
     `top_p` together. Temperature 0 takes the likeliest always."""
     if temperature <= 0:
         return int(logits.argmax())
-    likely = (logits / temperature).softmax(-1)
-    probabilities, order = likely.topk(min(_HEAD, len(likely)))
-    if float(probabilities.sum()) < top_p:
-        probabilities, order = likely.sort(descending=True)
-    nucleus = order[probabilities.cumsum(-1) - probabilities < top_p]
-    # Chance belongs to the tokens, not to their ranks: of two that are equally likely, rounding decides which is first.
-    chosen = torch.zeros_like(likely).index_copy_(0, nucleus, likely[nucleus])
-    return int(torch.multinomial(chosen, 1, generator=chance))
+    likely = (logits / temperature).softmax(-1).numpy()
+    tokens = _nucleus(likely, top_p)
+    return int(tokens[_first(likely[tokens], tokens, chance)])
+
+
+def _nucleus(likely: np.ndarray, top_p: float) -> np.ndarray:
+    """The likeliest tokens that make up `top_p` together, and any as likely as the least of them. numpy sorts values
+    ten times as fast as torch does with their places; the least value says which they are."""
+    falling = np.sort(likely)[::-1]
+    before = falling.cumsum(dtype=np.float64) - falling
+    least = falling[np.count_nonzero(before < top_p) - 1]
+    tokens: np.ndarray = np.flatnonzero((likely >= least) & (likely > 0))
+    return tokens
+
+
+def _first(weights: np.ndarray, tokens: np.ndarray, chance: torch.Generator) -> int:
+    """Which place comes first in a race of exponential clocks, each running as fast as its weight.
+
+    Chance belongs to the tokens, not to their ranks: of two that are equally likely, rounding decides which is first.
+    Each token's clock is mixed from one number of the generator (SplitMix64; Steele et al., 2014), so that a draw takes
+    as long as its nucleus is large, and not the vocabulary.
+    """
+    key = np.uint64(int(torch.randint(2**63 - 1, (), generator=chance)))
+    mixed = (tokens.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + key
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    share = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64)
+    clocks = -np.log((share + 0.5) * 2.0**-53)
+    return int((clocks / weights).argmin())
