@@ -11,7 +11,7 @@ from data.samples import Sample
 from data.transcript import Transcript
 from tests import training_models as models
 from training.evaluate import held_out
-from training.generate import Generator
+from training.generate import Generator, Request
 from training.model import LanguageModel
 
 CONTEXT = models.chat(models.CHAT[:-1])
@@ -77,6 +77,23 @@ def test_a_bound_of_bytes_holds_for_the_generator_too() -> None:
     before = small.read_tokens
     small.reply(CONTEXT, 1, seed=1, dialog=1, max_tokens=2)
     assert small.read_tokens - before > 50
+
+
+def test_several_requests_for_one_dialog_read_it_once_each_at_its_own_temperature() -> None:
+    generator = Generator(tiny())
+    asked = [Request(CONTEXT, 2, 5, 3), Request(CONTEXT, 2, 5, 3, temperature=0.0), Request(GROWN, 1, 5, 4)]
+    warm, cold, other = generator.replies(asked, max_tokens=12)
+    alone = Generator(tiny())
+    assert generator.read_tokens == sum(len(alone._encoder.prompt(each)) for each in (CONTEXT, GROWN))
+    for made, (chat, n, warmth) in zip(
+        (warm, cold, other), ((CONTEXT, 2, 0.8), (CONTEXT, 2, 0.0), (GROWN, 1, 0.8)), strict=True
+    ):
+        assert [c.texts for c in made] == [
+            c.texts for c in alone.reply(chat, n, seed=5, max_tokens=12, temperature=warmth)
+        ]
+    assert cold[0].texts == cold[1].texts != warm[0].texts
+    with pytest.raises(ValueError, match="two transcripts"):
+        generator.replies([Request(CONTEXT, 1, 5, 3), Request(GROWN, 1, 5, 3)])
 
 
 def test_stop_ends_generation_before_the_next_token() -> None:
@@ -148,10 +165,14 @@ def test_a_prompt_is_read_in_parts_of_at_most_128_tokens_with_a_look_at_stop_bef
         steps.append("asked")
         return False
 
-    Generator(model).reply(long, 2, seed=1, max_tokens=3, stop=stop)
+    in_parts = Generator(model).reply(long, 2, seed=1, max_tokens=3, stop=stop)
     taken = [(before, int(step)) for before, step in pairwise(steps) if step != "asked"]
     assert all(before == "asked" and step <= 128 for before, step in taken)
     assert len(taken) > 4
+    steps.clear()
+    whole = Generator(model, chunk=4096).reply(long, 2, seed=1, max_tokens=3)
+    assert int(steps[0]) > 128
+    assert [c.ids for c in whole] == [c.ids for c in in_parts]
 
 
 def test_a_network_that_fails_in_the_middle_leaves_nothing_wrong_behind() -> None:

@@ -6,7 +6,8 @@ on the seed and its index alone, never on the global random state, on the other 
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from training.model import LanguageModel
 from training.sampling import Rules, draw
 
 CHUNK = 128
-"""Prompt tokens read between two looks at `stop`."""
+"""Default of the prompt tokens that are read between two looks at `stop`."""
 MEMORY_BYTES = 1 << 30
 """Default bound of all kept caches: 23,000 tokens of the small model, 18,000 of Qwen2.5-7B and 8,000 of Mistral-7B in
 bf16."""
@@ -29,21 +30,24 @@ bf16."""
 @dataclass(frozen=True, slots=True)
 class Request:
     """What one chat asks for: `n` candidates for the owner's next turn. `stop` is asked before each forward step; once
-    it says yes, the chat's result is empty."""
+    it says yes, the chat's results are empty. `temperature`: its own, where it is not that of all."""
 
     transcript: Transcript
     n: int
     seed: int
     dialog: int = 0
     stop: Callable[[], bool] = lambda: False
+    temperature: float | None = None
 
 
 @dataclass(slots=True)
 class _Row:
     """One candidate while it is written."""
 
-    request: Request
+    place: int
+    """Of its request in the batch."""
     chance: torch.Generator
+    temperature: float
     ids: list[int] = field(default_factory=list)
     logprob: float = 0.0
     blank: bool = True
@@ -69,12 +73,15 @@ class Generator:
         context_tokens: int = CONTEXT_TOKENS,
         memory_bytes: int = MEMORY_BYTES,
         capture: Callable[[Captured], None] | None = None,
+        chunk: int = CHUNK,
     ) -> None:
         """`context_tokens` is the longest prompt, `memory_bytes` how much all kept caches hold together; while replies
-        are written, each candidate has a copy besides. `capture`: see `Steppers`."""
+        are written, each candidate has a copy besides. `capture`: see `Steppers`. `chunk`: see `CHUNK`; where nobody
+        stops, a prompt read at once is read sooner, as each part reads all weights."""
         self._model = model
         self._encoder = Encoder(model.tokenizer)
         self._context_tokens = context_tokens
+        self._chunk = chunk
         self._rules = Rules(self._encoder, model.tokenizer, model.head.weight.shape[0])
         self._memories = Memories(memory_bytes)
         self.steppers = Steppers(model, capture)
@@ -107,22 +114,30 @@ class Generator:
     ) -> list[tuple[Candidate, ...]]:
         """What `reply` gives for each of several chats, written side by side: the weights are read once for all.
 
-        Raises `ValueError` where two requests name the same dialog.
+        Several requests for one dialog read it once. Raises `ValueError` where they differ in the transcript.
         """
-        if len({request.dialog for request in requests}) < len(requests):
-            raise ValueError("two requests for one dialog")
+        if any(
+            one.dialog == other.dialog and one.transcript != other.transcript
+            for one, other in combinations(requests, 2)
+        ):
+            raise ValueError("one dialog with two transcripts")
         written: dict[int, tuple[Candidate, ...]] = {}
         with torch.inference_mode():
-            read = [found for request in requests if (found := self._read(request))]
-            # A network that cannot go back cannot be padded either: it writes chat by chat.
-            batches = [read] if all(each.memory.rewinds for each in read) else [[each] for each in read]
-            for batch in batches:
-                if batch:
-                    written |= self._write(batch, max_tokens, temperature, top_p)
-            for each in read:
+            read: dict[int, _Read] = {}
+            for place, request in enumerate(requests):
+                before = next((each for each in read.values() if each.request.dialog == request.dialog), None)
+                if found := replace(before, request=request) if before else self._read(request):
+                    read[place] = found
+            # A network that cannot go back cannot be padded either: it writes request by request.
+            together = all(each.memory.rewinds for each in read.values())
+            for places in [list(read)] if together else [[place] for place in read]:
+                if places:
+                    made = self._write([read[place] for place in places], max_tokens, temperature, top_p)
+                    written |= zip(places, made, strict=True)
+            for each in read.values():
                 if each.memory.rewinds:
                     self._memories.put(each.request.dialog, each.memory)
-        return [written.get(request.dialog, ()) for request in requests]
+        return [written.get(place, ()) for place in range(len(requests))]
 
     def forget(self, dialog: int) -> None:
         """Drop what is kept of a dialog."""
@@ -148,7 +163,7 @@ class Generator:
                 if memory.rewinds:
                     self._memories.put(request.dialog, memory)
                 return None
-            part = list(prompt[len(memory.ids) : len(memory.ids) + CHUNK])
+            part = list(prompt[len(memory.ids) : len(memory.ids) + self._chunk])
             inputs = torch.tensor([part], device=self._model.device)
             out = self._model.decoder(input_ids=inputs, past_key_values=memory.cache, use_cache=True)
             hidden = out.last_hidden_state[:, -1]
@@ -159,38 +174,43 @@ class Generator:
 
     def _write(
         self, batch: Sequence[_Read], max_tokens: int, temperature: float, top_p: float
-    ) -> dict[int, tuple[Candidate, ...]]:
-        """The candidates of each chat of the batch by its dialog, without those that were stopped."""
-        rows = [_Row(each.request, _chance(each.request, index)) for each in batch for index in range(each.request.n)]
+    ) -> list[tuple[Candidate, ...]]:
+        """The candidates of each request of the batch, none of those that were stopped."""
+        rows = [
+            _Row(
+                place,
+                _chance(each.request, index),
+                temperature if each.request.temperature is None else each.request.temperature,
+            )
+            for place, each in enumerate(batch)
+            for index in range(each.request.n)
+        ]
         writing = list(rows)
         logits = torch.cat([each.logits.expand(each.request.n, -1) for each in batch])
         stepper = self.steppers.begin([(each.memory, each.request.n) for each in batch], max_tokens)
         stopped: set[int] = set()
-        for place in range(max_tokens):
-            stopped |= {
-                each.request.dialog for each in batch if each.request.dialog not in stopped and each.request.stop()
-            }
-            keep = [i for i, row in enumerate(writing) if not row.finished and row.request.dialog not in stopped]
+        for step in range(max_tokens):
+            stopped |= {n for n, each in enumerate(batch) if n not in stopped and each.request.stop()}
+            keep = [i for i, row in enumerate(writing) if not row.finished and row.place not in stopped]
             if not keep:
                 break
             if len(keep) < len(writing):
                 writing = [writing[index] for index in keep]
                 logits = logits[keep]
                 stepper.keep(keep)
-            if place:
+            if step:
                 logits = stepper.step([row.ids[-1] for row in writing])
             for row, scores, logprobs in zip(writing, logits, logits.log_softmax(-1), strict=True):
-                token = draw(self._rules.allowed(scores, row.blank), temperature, top_p, row.chance)
+                token = draw(self._rules.allowed(scores, row.blank), row.temperature, top_p, row.chance)
                 row.ids.append(token)
                 row.logprob += float(logprobs[token])
                 row.blank = self._rules.is_blank(token, row.blank)
                 row.finished = token == self._encoder.end
-        made = [(row.request.dialog, self._candidate(row)) for row in rows]
-        return {
-            each.request.dialog: tuple(found for dialog, found in made if found and dialog == each.request.dialog)
-            for each in batch
-            if each.request.dialog not in stopped
-        }
+        made = [(row.place, self._candidate(row)) for row in rows]
+        return [
+            () if place in stopped else tuple(found for other, found in made if found and other == place)
+            for place in range(len(batch))
+        ]
 
     def _candidate(self, row: _Row) -> Candidate | None:
         logprob, ids = row.logprob / max(1, len(row.ids)), tuple(row.ids)
