@@ -15,6 +15,7 @@ from data.transcript import Transcript, Turn
 from tests import training_models as models
 from training import evaluation, pieces, report, scores, train
 from training.evaluation import Size
+from training.generate import Generator
 from training.material import Material
 from training.measures import likelihood, replies
 from training.measures.exchange import exchanges
@@ -59,10 +60,23 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     return model
 
 
+GENERATORS: list[Generator] = []
+
+
+class Recorded(Generator):
+    """A generator that can be asked afterwards."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        GENERATORS.append(self)
+
+
 @pytest.fixture(scope="module")
 def done(tuned: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Material]:
     folder, some = tmp_path_factory.mktemp("reports") / "pieces", material()
-    return folder, evaluation.run(tuned, some, Pieces(folder, "key"), SMALL), some
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluation, "Generator", Recorded)
+        return folder, evaluation.run(tuned, some, Pieces(folder, "key"), SMALL), some
 
 
 def test_every_condition_scores_the_same_words(done: tuple[Path, Any, Material]) -> None:
@@ -112,6 +126,24 @@ def test_what_is_finished_is_not_done_again_and_gives_the_same(
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in before)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_was_read_for_the_proposals_is_not_read_again_for_the_replies(done: tuple[Path, Any, Material]) -> None:
+    twin, base, *_ = GENERATORS
+    assert twin.read_tokens - base.read_tokens == SMALL.suggestions, "one token each, for its logits"
+
+
+def test_a_context_is_read_once_for_all_temperatures(tuned: LanguageModel) -> None:
+    generator, some = Generator(tuned), material().held_out[:2]
+    _, first = replies.temperature(generator, some, 0.0, max_tokens=2)
+    once = generator.read_tokens
+    _, every = replies.temperature(generator, some, -99.0, max_tokens=2)
+    assert generator.read_tokens == 2 * once
+    assert list(first) == [0.6], "nothing is so likely, and hotter it is less so"
+    assert list(every) == [0.6, 0.8, 1.0, 1.2]
+    for warmth, mean in every.items():
+        made = [c for (c,) in replies.write(generator, some, max_tokens=2, temperature=warmth)]
+        assert sum((c.logprob_mean or 0) * c.tokens for c in made) / sum(c.tokens for c in made) == pytest.approx(mean)
 
 
 def test_pieces_of_another_version_of_the_program_are_made_anew(

@@ -21,8 +21,10 @@ from training.model import LanguageModel
 from training.pieces import Pieces, key_of
 from training.style import Reply
 
-CHUNK = 40
+CHUNK = 50
 """Contexts answered between two writes."""
+WHOLE = 1 << 20
+"""Prompt tokens read at once: nobody stops a reply here."""
 SIDES = ("twin", "base")
 Progress = Callable[[float, str], None]
 
@@ -48,7 +50,7 @@ class Size:
     max_tokens: int
 
 
-QUICK = Size("quick", 40, 500, 500, 200, 100, 40, 8, 2, 300, 24)
+QUICK = Size("quick", 40, 400, 300, 200, 100, 40, 8, 2, 300, 24)
 FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 40, 5, 1200, 48)
 
 
@@ -97,7 +99,7 @@ def run(
     # Another version of this program may choose others.
     pieces = replace(pieces, key=key_of(pieces.key, [each.sample for each in windows], contexts))
     bits = _likelihood(model, windows, material.past, pieces, size, seed, lambda s, w: progress(0.45 * s, w))
-    generators = {"twin": Generator(model), "base": Generator(model)}
+    generators = {side: Generator(model, chunk=WHOLE) for side in SIDES}
     warm: dict[str, dict[str, Any]] = {}
     for side, start in (("twin", 0.45), ("base", 0.475)):
 
@@ -110,15 +112,6 @@ def run(
         side: {"max_tokens": size.max_tokens, "temperature": warm[side]["temperature"], "top_p": top_p}
         for side in SIDES
     }
-    written: dict[str, list[Reply]] = {}
-    for side, most, start in (("twin", size.pairs, 0.5), ("base", size.base_pairs, 0.7)):
-
-        def told(share: float, begun: float = start, who: str = side) -> None:
-            progress(begun + 0.2 * share, f"replies of the {who}")
-
-        written[side] = _written(
-            model, generators[side], side, contexts[:most], pieces, size, seed, sampling[side], told
-        )
     asked = contexts[: size.suggestions]
     proposed = pieces.get(
         "proposals",
@@ -130,11 +123,21 @@ def run(
                 n=3,
                 seed=seed + 1,
                 characters=size.characters,
-                progress=lambda share: progress(0.9 + 0.03 * share, "three proposals each"),
+                kept=True,  # the twin answers them once more below
+                progress=lambda share: progress(0.5 + 0.08 * share, "three proposals each"),
                 **sampling["twin"],
             )
         ],
     )
+    written: dict[str, list[Reply]] = {}
+    for side, most, start, long in (("twin", size.pairs, 0.58, 0.22), ("base", size.base_pairs, 0.8, 0.13)):
+
+        def told(share: float, begun: float = start, part: float = long, who: str = side) -> None:
+            progress(begun + part * share, f"replies of the {who}")
+
+        written[side] = _written(
+            model, generators[side], side, contexts[:most], pieces, size, seed, sampling[side], told
+        )
     told_events: dict[str, dict[str, probes.Share]] = {}
     told_facts: dict[str, dict[int, probes.Share]] = {}
     for side, start in (("twin", 0.93), ("base", 0.965)):

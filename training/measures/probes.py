@@ -15,7 +15,7 @@ from data.message import Message
 from data.redact import Surrogates
 from data.transcript import Scope, Transcript
 from training.generate import Generator, Request
-from training.measures.replies import ROWS, tail
+from training.measures.replies import answers, tail
 
 NOW = datetime(2026, 3, 3, 18, 40, tzinfo=UTC)
 DISTANCES = (20, 50, 200)
@@ -104,7 +104,7 @@ def events(generator: Generator, window: int, *, seed: int = 1, **sampling: Any)
     """`recall`: current events mentioned when asked. `stale`: finished ones told as current. `leak`: restricted ones
     told to an outsider."""
     asked = [_asked(event) for event in EVENTS]
-    replies = _answers(generator, asked, window, seed, sampling)
+    replies = _answers(generator, asked, window, seed, sampling, len(asked))
     names: dict[Kind, str] = {"current": "recall", "finished": "stale", "restricted": "leak"}
     return {
         name: Share(
@@ -125,13 +125,14 @@ def facts(
     **sampling: Any,
 ) -> dict[int, Share]:
     """Facts that the other side told so many messages ago, found again when asked for."""
-    found: dict[int, Share] = {}
-    for distance in distances:
-        asked = [_planted(fact, question, distance) for fact, question, _ in FACTS[:most]]
-        replies = _answers(generator, asked, window, seed, sampling)
-        words = [word for _, _, word in FACTS[:most]]
-        found[distance] = Share(sum(says(reply, word) for word, reply in zip(words, replies, strict=True)), len(words))
-    return found
+    some = FACTS[:most]
+    asked = [_planted(fact, question, distance) for distance in distances for fact, question, _ in some]
+    replies = _answers(generator, asked, window, seed, sampling, len(some))
+    told = [says(reply, word) for reply, (_, _, word) in zip(replies, some * len(distances), strict=True)]
+    return {
+        distance: Share(sum(told[place * len(some) : (place + 1) * len(some)]), len(some))
+        for place, distance in enumerate(distances)
+    }
 
 
 def says(reply: str, word: str) -> bool:
@@ -161,16 +162,11 @@ def _chat(lines: Sequence[tuple[bool, datetime, str]]) -> Transcript:
 
 
 def _answers(
-    generator: Generator, asked: Sequence[Transcript], window: int, seed: int, sampling: dict[str, Any]
+    generator: Generator, asked: Sequence[Transcript], window: int, seed: int, sampling: dict[str, Any], seeds: int
 ) -> list[str]:
-    found: list[str] = []
-    for start in range(0, len(asked), ROWS):
-        part = [
-            Request(tail(each, window), 1, seed * 100_003 + start + place, dialog=place)
-            for place, each in enumerate(asked[start : start + ROWS])
-        ]
-        for made in generator.replies(part, **sampling):
-            found.append(" ".join(made[0].texts).lower() if made else "")
-        for request in part:
-            generator.forget(request.dialog)
-    return found
+    """With so many seeds, which come again and again: a fact has its own, at every distance."""
+    requests = [
+        Request(tail(each, window), 1, seed * 100_003 + place % seeds, dialog=place) for place, each in enumerate(asked)
+    ]
+    made = answers(generator, requests, **sampling)
+    return [" ".join(some[0].texts).lower() if some else "" for some in made]
