@@ -59,6 +59,15 @@ def test_words_that_begin_alike_are_told_apart() -> None:
     assert spelled(_small_models(), texts) == _small_models().ids(texts)
 
 
+def test_a_new_line_matters_only_where_a_space_may_join_it() -> None:
+    spelling = bpe(("Ċ", "Ġ"), use_regex=False)
+    assert spelling.apart
+    texts = ["a\n b", "a b\n", "c b\n", "\n", "a\nb c", "b\n\n"]
+    assert spelled(spelling, texts) == spelling.ids(texts)
+    words = Words(spelling)
+    assert words.sizes[words.numbers(["a b\n", "c b\n"])[0]].tolist() == [1, 3, 1, 3], "word by word"
+
+
 def test_a_tokenizer_that_looks_across_spaces_is_given_whole_texts() -> None:
     from tokenizers.normalizers import Prepend
 

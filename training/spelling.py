@@ -19,6 +19,7 @@ Numbers = NDArray[np.intc]
 Places = NDArray[np.int64]
 _BETWEEN = "\0"
 _SPACE = ord(" ")
+_AT_ITS_END = 1
 _FIRST = np.array([2 ** (8 * count) - 1 for count in range(9)], np.uint64)
 """What of eight letters, as a number whose lowest byte is the first, is left of so many."""
 _MOST = 200_000
@@ -95,8 +96,8 @@ class Words:
 
     def _begin(self) -> None:
         self._known = _Numbering({part: part for part in range(len(self._parts))})
-        self._odd = np.zeros(len(self._parts), bool)
-        """Whether a word has more space than one before it."""
+        self._odd = np.zeros(len(self._parts), np.uint8)
+        """See `_odd`."""
         self._ids, self._starts = np.zeros(0, np.intc), np.zeros(0, np.int64)
         self.sizes: Places = np.zeros(0, np.int64)
         """How many ids each has."""
@@ -126,7 +127,9 @@ class Words:
         known = self._numbered([raw[start:end].decode() for start, end in words])
         numbers = known[which]
         if self._odd[known].any():  # in such a text spaces are not just between words
-            whole = np.unique(np.searchsorted(begins, np.flatnonzero(self._odd[numbers]), "right") - 1)
+            odd, lasts = self._odd[numbers], np.append(begins[1:], len(numbers)) - 1
+            odd[lasts[odd[lasts] == _AT_ITS_END]] = 0
+            whole = np.unique(np.searchsorted(begins, np.flatnonzero(odd), "right") - 1)
             sizes = np.diff(begins, append=len(numbers))
             (nothing,) = self._numbered([""])
             numbers[stretches(begins[whole], sizes[whole])] = nothing
@@ -140,7 +143,7 @@ class Words:
     def _numbered(self, words: Sequence[str]) -> Numbers:
         numbers = np.fromiter(map(self._known.__getitem__, words), np.intc, len(words))
         if new := [str(word) for word in islice(self._known, len(self.sizes), None)]:
-            self._odd = np.append(self._odd, [word != "" and word.split() != [word.removeprefix(" ")] for word in new])
+            self._odd = np.append(self._odd, np.array([*map(_odd, new)], np.uint8))
             self._spell(self._spelling.ids(new))
         return numbers
 
@@ -149,6 +152,16 @@ class Words:
         self._starts = np.append(self._starts, len(self._ids) + np.cumsum(sizes) - sizes)
         self._ids = np.append(self._ids, np.array([*chain.from_iterable(spelled)], np.intc))
         self.sizes = np.append(self.sizes, sizes)
+
+
+def _odd(word: str) -> int:
+    """0 for a word with no more space than one before it, `_AT_ITS_END` for one that only has a new line behind it,
+    which is as good where nothing follows."""
+    bare = word.removeprefix(" ")
+    if word == "" or bare.split() == [bare]:
+        return 0
+    bare = bare.removesuffix("\n")
+    return _AT_ITS_END if bare.split() == [bare] else _AT_ITS_END + 1
 
 
 def _different(letters: NDArray[np.uint8], starts: Places, ends: Places) -> tuple[Places, Places]:
