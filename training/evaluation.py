@@ -50,7 +50,7 @@ class Size:
     max_tokens: int
 
 
-QUICK = Size("quick", 40, 400, 300, 200, 100, 40, 8, 2, 300, 24)
+QUICK = Size("quick", 32, 300, 300, 200, 100, 32, 8, 2, 300, 24)
 FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 40, 5, 1200, 48)
 
 
