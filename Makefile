@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 STRICT ?=
 WORKERS ?= 3
 ARGS ?=
@@ -12,7 +12,8 @@ ARGS ?=
 install: $(VENV)/installed
 
 # torch goes in first and alone: whatever is installed afterwards then accepts the build that is there. The demo's model
-# comes without its dependencies, which would need a C++ compiler. Nothing is compiled ahead: most of 17,000 files are never used.
+# comes without its dependencies, which would need a C++ compiler. All is compiled ahead: where PYTHONDONTWRITEBYTECODE is set,
+# every process would do it anew.
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "doppelgram needs Python 3.11 or newer")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
