@@ -2,6 +2,7 @@
 
 from functools import cache
 from itertools import pairwise
+from string import ascii_lowercase
 from typing import Any
 
 import pytest
@@ -54,8 +55,7 @@ def test_word_by_word_a_text_is_spelled_as_a_whole(texts: list[str]) -> None:
 
 
 def test_words_that_begin_alike_are_told_apart() -> None:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    texts = [" ".join(letters[:size] + end for size in range(1, 26)) for end in ("", "!", "?", "я")]
+    texts = [" ".join(ascii_lowercase[:size] + end for size in range(1, 26)) for end in ("", "!", "?", "я")]
     assert spelled(_small_models(), texts) == _small_models().ids(texts)
 
 
