@@ -42,6 +42,11 @@ def _given(answer: str, question: str, flag: str) -> str:
     return answer.strip()
 
 
+def drop_typed() -> None:
+    """At a terminal: what was typed before now answers nothing that is asked from now on."""
+    termios.tcflush(sys.stdin, termios.TCIFLUSH)
+
+
 def line_while(holds: Callable[[], bool], question: str, flag: str) -> str | None:
     """One answer at a terminal; None as soon as this no longer holds, and with it the question."""
     show.err().print(f"{question}: ", end="")

@@ -190,16 +190,23 @@ async def test_review_at_a_terminal_goes_on_while_the_twin_runs(tmp_path: Path) 
     with Home.at(terminal.home).holding_login("run"):
         screen = await Screen.of(terminal, "review")
         await screen.sees(f"suggestion {first},")
+        second = suggest(terminal.home, 2, "and hello again")
         (await terminal("review", "--skip", str(first))).ok()
         await screen.sees("Outdated: it was decided elsewhere")
-        await screen.sees("What your twin suggests next is shown here.")
-        second = suggest(terminal.home, 2, "and hello again")
+        screen.types("a\n")  # too late for the first, and not meant for the second
         await screen.sees(f"suggestion {second},")
         screen.types("s\n")
         await screen.sees("Done.")
+        await screen.sees("What your twin suggests next is shown here.")
+        screen.types("a\n")  # for nothing that is shown
+        third = suggest(terminal.home, 3, "hello once more")
+        await screen.sees(f"suggestion {third},")
+        screen.types("l\n")
+        await screen.sees("It goes on waiting.")
         screen.types("\x03")
         assert await screen.ends() == 0
     assert "That was all." in screen.shown
+    assert screen.shown.count("Done.") == 1
 
 
 @pytest.mark.parametrize(

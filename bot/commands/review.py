@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bot.review import Card, Review
 
 KEYS = "[a]pprove  [e]dit  a[n]other  [s]kip  [l]ater  [q]uit"
+OUTDATED = "Outdated: it was decided elsewhere, or something newer happened there."
 
 
 def review(
@@ -145,16 +146,20 @@ def _one_by_one(room: "Review", desk: "Desk") -> None:
     seen: set[int] = set()
     while card := _next(room, seen, desk):
         seen.add(card.suggestion.id)
+        ask.drop_typed()
         _show(card)
         key = _key(room, card)
         if key == "q":
             return
+        if key is None:
+            show.say(OUTDATED)
+            ask.line("[Enter] goes on", "by flags")  # a key that was meant for this one must not decide on the next
+            continue
         texts = _version() if key == "e" else []
         if key == "l" or (key == "e" and not texts):
             show.say("It goes on waiting.")
         else:
-            done = key is not None and _decide(room, card, key, texts)
-            show.say("Done." if done else "Outdated: it was decided elsewhere, or something newer happened there.")
+            show.say("Done." if _decide(room, card, key, texts) else OUTDATED)
     show.say("Nothing waits for you here." if not seen else "That was all.")
     _elsewhere(room)
 
