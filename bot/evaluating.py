@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,17 @@ PIECES = "pieces"
 
 def material(desk: Desk, adapter: Adapter) -> "Material":
     """What the dataset gives to measure with: the same conversations for every adapter, cut as the dataset was."""
+    return _material(desk.home.dataset, adapter.card.window)
+
+
+def _material(dataset: Path, window: int) -> "Material":
     from training.material import Material
     from training.measures.exchange import exchanges
     from training.measures.likelihood import Window
 
-    card = samples.read_card(desk.home.dataset)
+    card = samples.read_card(dataset)
     silence = card.pauses.silence
-    test = [each for part in HELD_OUT for each in samples.read(desk.home.dataset, part)]
+    test = [each for part in HELD_OUT for each in samples.read(dataset, part)]
     held_out = exchanges(test, silence)
     talk = {(each.dialog, each.at): each.conversation for each in held_out}
     windows = []
@@ -43,9 +48,9 @@ def material(desk: Desk, adapter: Adapter) -> "Material":
     return Material(
         windows,
         held_out,
-        exchanges(samples.read(desk.home.dataset, "train"), silence),
-        exchanges(samples.read(desk.home.dataset, "controls"), silence),
-        adapter.card.window,
+        exchanges(samples.read(dataset, "train"), silence),
+        exchanges(samples.read(dataset, "controls"), silence),
+        window,
         silence,
         card.dropped,
     )
@@ -56,6 +61,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure the adapter that is on the model, and write `report.html` and `report.json` into its folder in the
     reports folder, and where `html` says. Raises UserError where nothing was held out."""
+    from bot import speaker
     from training import evaluation, pieces, report, scores
 
     seed, top_p = desk.settings.train.seed, desk.settings.model.top_p
@@ -78,6 +84,9 @@ def evaluate(
             seed=seed,
             top_p=top_p,
             progress=lambda share, words: bar.at(0.9 * share, words),
+            again=evaluation.Again(
+                speaker.loading(desk, adapter), partial(_material, desk.home.dataset, adapter.card.window)
+            ),
         )
     except ValueError as error:
         raise UserError(

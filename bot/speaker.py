@@ -6,6 +6,7 @@ everything above this module works without, and so does `run` until its model wa
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot import agreement, chosen, show
@@ -63,10 +64,17 @@ def load_model(
     desk: Desk, adapter: Adapter | None, base: str | None = None, quantization: Quantization | None = None
 ) -> LanguageModel:
     """The base of the settings (or this one), in their quantization (or this one), with an adapter on it."""
+    return loading(desk, adapter, base, quantization)()
+
+
+def loading(
+    desk: Desk, adapter: Adapter | None, base: str | None = None, quantization: Quantization | None = None
+) -> Callable[[], LanguageModel]:
+    """What loads it, in another process too."""
     wanted = desk.settings.model
     folder = adapter.folder if adapter else None
     rounded = quantization or wanted.quantization
-    return model.load(base or wanted.base, wanted.cache, rounded, wanted.threads, folder)
+    return partial(model.load, base or wanted.base, wanted.cache, rounded, wanted.threads, folder)
 
 
 def responder(desk: Desk, archive: Archive) -> tuple[Responder, Adapter | None]:

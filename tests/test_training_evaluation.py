@@ -13,7 +13,7 @@ import pytest
 from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
-from training import evaluation, pieces, report, scores, train
+from training import evaluation, parts, pieces, report, scores, train
 from training.evaluation import Size
 from training.generate import Generator
 from training.material import Material
@@ -75,7 +75,7 @@ class Recorded(Generator):
 def done(tuned: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, Material]:
     folder, some = tmp_path_factory.mktemp("reports") / "pieces", material()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "Generator", Recorded)
+        patch.setattr(parts, "Generator", Recorded)
         return folder, evaluation.run(tuned, some, Pieces(folder, "key"), SMALL), some
 
 

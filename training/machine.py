@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from data.errors import ExitCode, UserError
 
@@ -79,6 +80,16 @@ def _cpu() -> Machine:
     except (ValueError, OSError, AttributeError):  # not on every system
         memory = 8 * GIB
     return Machine(f"this CPU ({cores} cores)", memory, cores * _CORE, gpu=False, here=True)
+
+
+def free_memory() -> int:
+    """Bytes that programs may still take; 0 where the system does not tell, as only Linux does."""
+    try:
+        told = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"MemAvailable:\s+(\d+) kB", told)
+    return int(found[1]) * 1024 if found else 0
 
 
 def _match(name: str) -> str | None:
