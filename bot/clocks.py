@@ -1,9 +1,12 @@
 """Two clocks: the server's, which dates messages, and ours, which says what time it is and may be wrong, or jump."""
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 RIGHT = timedelta(seconds=5)
 """A difference up to this is none: the network takes its time, and Telegram's dates are whole seconds."""
@@ -16,6 +19,16 @@ def steady() -> float:
     return time.clock_gettime(STEADY)
 
 
+@cache
+def boot() -> str:
+    """Since when those are counted: another one after the machine was started anew. Where the system tells of none,
+    each process has its own."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return uuid.uuid4().hex
+
+
 @dataclass(slots=True)
 class Clocks:
     """What the server's clock said last, against ours."""
@@ -24,6 +37,8 @@ class Clocks:
     """Ours."""
     steady: Callable[[], float] = steady
     """Seconds that pass, however ours is set."""
+    boot: Callable[[], str] = boot
+    """What they are counted from."""
     ahead: timedelta = field(default=timedelta(0), init=False)
     """How far the server's was ahead of it."""
 
@@ -43,7 +58,7 @@ class Clocks:
         return self.now() + self.ahead
 
     def standing(self) -> float:
-        """How ours stands: as much as this changes, in seconds, it was set meanwhile."""
+        """How ours stands: as much as this changes within one `boot`, in seconds, it was set meanwhile."""
         return self.now().timestamp() - self.steady()
 
     def age(self, there: datetime) -> timedelta:

@@ -4,8 +4,11 @@ It listens to living people, in a chat with a consent for their words, that its 
 before all of that was so is history: it is read as context and never answered, however it comes to us.
 """
 
+import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.clocks import Clocks
 from bot.livedb import LiveDb
@@ -27,8 +30,6 @@ class Listening:
     archive: Archive
     policy: Policy
     clocks: Clocks
-    _stood: dict[int, tuple[float, float]] = field(default_factory=dict)
-    """By chat the moment since which it counts, and how our clock stood when that was new."""
 
     def to(self, dialog_id: int) -> bool:
         """Whether the twin listens to this chat now."""
@@ -68,18 +69,32 @@ class Listening:
         since = max([self.policy.listed(dialog_id).after_id, *before])
         self.live.db.execute("REPLACE INTO watched VALUES (?, ?, ?)", (dialog_id, since, moment))
 
-    def watch(self) -> None:
-        """One look at the chats: how our clock stands is noted where the moment is new. It may be set before there is
-        a network to read the chat with, and what was written since then is no history."""
-        standing, granted, logged_in = self.clocks.standing(), Ledger(self.archive).active(), self._logged_in()
+    async def watch(self, look: float) -> None:
+        """For ever note how our clock stands where the moment is new. It may be set before there is a network to read
+        the chat with, and what was written since then is no history."""
+        while True:
+            with contextlib.suppress(sqlite3.Error):  # a full disk, say
+                self._look()
+            await asyncio.sleep(look)
+
+    def _look(self) -> None:
+        standing, boot, stood = self.clocks.standing(), self.clocks.boot(), self._stood()
+        granted, logged_in = Ledger(self.archive).active(), self._logged_in()
         for dialog_id, listed_at in self.policy.listed_at().items():
             moment = _latest(listed_at, granted.get(dialog_id), logged_in)
-            if self._stood.get(dialog_id, (None,))[0] != moment:
-                self._stood[dialog_id] = moment, standing
+            if stood.get(dialog_id, (None,))[0] != moment:
+                self.live.db.execute("REPLACE INTO standings VALUES (?, ?, ?, ?)", (dialog_id, moment, standing, boot))
+
+    def _stood(self) -> dict[int, tuple[float, float]]:
+        """By chat the moment since which it counts, and how our clock stood when that was new; none of another boot."""
+        rows = self.live.db.execute(
+            "SELECT dialog_id, moment, standing FROM standings WHERE boot = ?", (self.clocks.boot(),)
+        )
+        return {dialog_id: (moment, standing) for dialog_id, moment, standing in rows}
 
     def _set_since(self, dialog_id: int, moment: float) -> float:
         """By how many seconds our clock was set since this moment of it."""
-        seen, standing = self._stood.get(dialog_id, (None, 0.0))
+        seen, standing = self._stood().get(dialog_id, (None, 0.0))
         return self.clocks.standing() - standing if seen == moment else 0.0
 
     def _moment(self, dialog_id: int) -> float:

@@ -225,7 +225,6 @@ class Live:
             if self.twin.control.paused(self.twin.now()):
                 writing.interrupt()
                 self.twin.outbox.recall()
-            self.twin.listening.watch()
             listed = {dialog.id for dialog in self.twin.listening.dialogs()}
             for gone in before - listed:
                 writing.outdate(gone)

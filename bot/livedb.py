@@ -86,6 +86,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX outbox_by_time ON outbox (attempted_at)
         """,
     ),
+    (
+        "how our clock stood when a chat was listed",
+        "CREATE TABLE standings (dialog_id INTEGER PRIMARY KEY, moment REAL NOT NULL, standing REAL NOT NULL,"
+        " boot TEXT NOT NULL)",
+    ),
 )
 
 
@@ -112,7 +117,17 @@ class LiveDb(Store):
             )
             removed = {
                 table: self.db.execute(f"DELETE FROM {table} WHERE dialog_id = ?", (dialog_id,)).rowcount
-                for table in ("outbox", "suggestions", "inbox", "policy", "limits", "watched", "notices", "guesses")
+                for table in (
+                    "outbox",
+                    "suggestions",
+                    "inbox",
+                    "policy",
+                    "limits",
+                    "watched",
+                    "standings",
+                    "notices",
+                    "guesses",
+                )
             }
         self.rewrite()
         return removed

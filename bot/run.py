@@ -64,15 +64,15 @@ async def run(
     looks at the rows. Raises UserError when nobody is logged in, or the adapter becomes stale."""
     live = LiveDb(home.live)
     clocks = clocks or Clocks(partial(datetime.now, UTC))
-    now = clocks.now
+    now, limits, archive = clocks.now, settings.live, responder.archive
+    policy = Policy(live, limits, ZoneInfo(settings.transcript.zone))
+    listening = Listening(live, archive, policy, clocks)
+    watching = asyncio.ensure_future(listening.watch(look))  # before there is a connection, which may take hours
     try:
         async with connect(login, updates=True) as client:
             owner = await owner_of(client)
-            limits = settings.live
-            policy = Policy(live, limits, ZoneInfo(settings.transcript.zone))
             control = Control(live, clocks)
             expire = timedelta(minutes=limits.expire_minutes)
-            archive = responder.archive
             gate = Gate(archive, policy, control, expire)
             gaps = Gaps.of(home.dataset)
             outbox = Outbox(client, live, archive, gate, emit, clocks, limits.bubble_seconds, gaps=gaps)
@@ -83,7 +83,7 @@ async def run(
             writing = writing or Writing()
             twin = Twin(
                 archive=archive,
-                listening=Listening(live, archive, policy, clocks),
+                listening=listening,
                 hearing=Hearing(archive, inbox, notices, suggestions, outbox, writing, emit, now, expire),
                 writing=writing,
                 inbox=inbox,
@@ -124,9 +124,10 @@ async def run(
                     await end(beside)
                 await clerk.leave()
     except UserError as error:
-        account.remember_end(responder.archive, error)
+        account.remember_end(archive, error)
         raise
     finally:
+        await end([watching])
         live.close()
 
 

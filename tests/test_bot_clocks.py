@@ -1,11 +1,13 @@
 """The server's clock dates messages, ours says what time it is: how old a message is takes both of them."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.clocks import Clocks
 from bot.control import Control
-from bot.policy import Mode
+from bot.listening import Listening
+from bot.policy import Mode, Policy
 from sandbox.clock import Clock
 from sandbox.server import Sandbox
 from sandbox.small import small_town
@@ -50,10 +52,10 @@ async def test_a_message_is_answered_after_our_clock_jumped(house: Household) ->
 
 
 async def test_a_chat_listed_just_before_our_clock_is_put_back_is_answered(house: Household) -> None:
-    """Its history cannot be read until afterwards."""
+    """Its history cannot be read until afterwards, by another run even."""
     ben, jumped = person(house, 1), timedelta(0)
     house.allow(person(house).id, Mode.ASK)
-    async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + jumped):
+    async with house.running(now=lambda: now() + jumped):
         house.sandbox.faults.refuse("GetHistory", 400, "CHANNEL_PRIVATE", times=1000)
         history = await house.sandbox.say(ben.id, house.owner_id, "an hour ago")
         house.allow(ben.id, Mode.ASK)
@@ -63,10 +65,51 @@ async def test_a_chat_listed_just_before_our_clock_is_put_back_is_answered(house
         await until(lambda: house.sandbox.calls["GetStateRequest"] > asked)
         house.sandbox.town.clock.advance(5)
         message_id = await house.sandbox.say(ben.id, house.owner_id, "are you there?")
-        house.sandbox.faults.clear()
+    house.sandbox.faults.clear()
+    async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + jumped):
         await house.heard("offered")
     assert (ben.id, history) not in house.outcomes()
     assert house.outcomes() == {(ben.id, message_id): "suggested"}
+
+
+async def test_a_chat_listed_while_run_waits_for_a_network_is_answered_though_our_clock_is_put_back(
+    house: Household,
+) -> None:
+    ben, jumped = person(house, 1), timedelta(0)
+    connecting = house.sandbox.faults.hold("GetUsers")
+
+    async def meanwhile() -> int:
+        nonlocal jumped
+        await connecting.reached.wait()
+        try:
+            house.allow(ben.id, Mode.ASK)
+            with house.live() as live:
+                await until(lambda: live.db.execute("SELECT * FROM standings").fetchone() is not None, within=20)
+            jumped = -timedelta(minutes=5)
+            await settle(2.5)  # Telegram's times are whole seconds
+            return await house.sandbox.say(ben.id, house.owner_id, "are you there?")
+        finally:
+            connecting.release()
+
+    said = asyncio.create_task(meanwhile())
+    async with house.running(RecordedGenerator([("yes",)]), now=lambda: now() + jumped):
+        await house.heard("offered")
+    assert house.outcomes() == {(ben.id, await said): "suggested"}
+
+
+async def test_how_our_clock_stood_before_the_machine_was_started_anew_says_nothing(house: Household) -> None:
+    """What counts the seconds begins anew then."""
+    ben = person(house, 1)
+    house.allow(ben.id, Mode.ASK)
+    async with house.running():
+        house.sandbox.town.clock.advance(5)
+        message_id = await house.sandbox.say(ben.id, house.owner_id, "are you there?")
+        await house.heard("incoming")
+    with house.live() as live, house.archive() as archive:
+        clocks = Clocks(now, steady=lambda: 0.0, boot=lambda: "another")
+        listening = Listening(live, archive, Policy(live, house.settings.live), clocks)
+        listening.begin(ben.id, archive.recent(ben.id, 1))
+        assert (listening.since(ben.id) or 0) < message_id
 
 
 async def test_a_reply_on_its_way_leaves_when_it_is_due_though_our_clock_is_put_back(tmp_path: Path) -> None:

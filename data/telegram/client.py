@@ -40,6 +40,8 @@ TEST_SERVERS = {1: "149.154.175.10", 2: "149.154.167.40", 3: "149.154.175.117"}
 TELEGRAM = ("149.154.167.51", 443, 2)
 """The data centre that Telethon asks first."""
 REACH_SECONDS = 5.0
+LONGEST_REST = 15
+"""Seconds between two tries to connect, at most; the first is 1, and each is twice the one before."""
 EXCHANGES = 3
 """How often a key exchange is tried, which is as often as Telethon tries one for a client."""
 
@@ -92,7 +94,12 @@ def _of_the_moment(request: Any) -> bool:
 class _Sender(MTProtoSender):
     """Telethon's sender, which forgets what it was to say in a chat when its connection is lost. Telethon itself would
     say it over the next one, minutes later perhaps, whatever was written or switched off meanwhile; here whoever wanted
-    it said is told, by a ConnectionError, and decides anew."""
+    it said is told, by a ConnectionError, and decides anew. And a network that stays away is tried less and less."""
+
+    async def _try_connect(self, attempt: int) -> bool:
+        if self._retries is None:  # else somebody waits for it at a terminal
+            self._delay = min(LONGEST_REST, 2 ** min(attempt - 1, 10))
+        return bool(await super()._try_connect(attempt))
 
     def send(self, request: Any, ordered: bool = False) -> Any:
         if _of_the_moment(request) and not self._transport_connected():
