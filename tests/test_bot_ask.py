@@ -34,6 +34,7 @@ class Screen:
     process: asyncio.subprocess.Process
     master: int
     shown: str = ""
+    _seen: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
@@ -70,9 +71,10 @@ class Screen:
     async def sees(self, text: str) -> None:
         """Wait until this is shown, after what was seen before."""
         async with asyncio.timeout(PATIENCE):
-            while text not in self.shown:
+            while (at := self.shown.find(text, self._seen)) < 0:
                 self._wake.clear()
                 await self._wake.wait()
+        self._seen = at + len(text)
 
     def types(self, text: str) -> None:
         """Press keys."""
@@ -203,6 +205,7 @@ async def test_review_at_a_terminal_goes_on_while_the_twin_runs(tmp_path: Path) 
         await screen.sees(f"suggestion {third},")
         screen.types("l\n")
         await screen.sees("It goes on waiting.")
+        await screen.sees("What your twin suggests next is shown here.")  # from now on Ctrl-C is an end as good as q
         screen.types("\x03")
         assert await screen.ends() == 0
     assert "That was all." in screen.shown

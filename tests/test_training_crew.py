@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -46,9 +47,17 @@ def parts(folder: Path, me: int) -> list[Part]:
     return [Part(name, 0.2, partial(made, folder, me, name), later) for name, later in named.items()]
 
 
-def test_a_helper_begins_at_the_other_end_waits_for_what_it_needs_and_may_be_lost(tmp_path: Path) -> None:
+@pytest.fixture
+def threads() -> Iterator[int]:
+    """Enough of them for a helper, whatever ran here before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(before)
+
+
+def test_a_helper_begins_at_the_other_end_waits_for_what_it_needs_and_may_be_lost(tmp_path: Path, threads: int) -> None:
     seen: list[tuple[float, str]] = []
-    threads = torch.get_num_threads()
     anew = partial(parts, tmp_path, os.getpid())
     crew.make(anew(), lambda share, words: seen.append((share, words)), anew)
     assert {
@@ -68,6 +77,7 @@ def test_a_helper_begins_at_the_other_end_waits_for_what_it_needs_and_may_be_los
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.usefixtures("threads")
 def test_who_is_interrupted_leaves_no_helper_behind(tmp_path: Path) -> None:
     helpers: list[object] = []
 
