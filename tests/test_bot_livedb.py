@@ -36,3 +36,20 @@ def test_a_look_at_the_rows_goes_through_no_table_however_much_has_ended_there(t
     read_whole = [step for plan in plans.values() for step in plan if step.startswith("SCAN")]
     assert all("inbox USING" in step and "inbox_open" in step for step in read_whole), read_whole
     assert not any("outbox_by_state" in step for each, plan in plans.items() if "'sent'" in each for step in plan)
+
+
+def test_a_forgotten_chat_has_no_row_left_in_any_table(tmp_path: Path) -> None:
+    with closing(LiveDb(tmp_path / "live.db")) as live:
+        live.db.execute("PRAGMA foreign_keys = OFF")  # else the order of the tables would matter here
+        tables = {
+            name: [column["name"] for column in live.db.execute(f"PRAGMA table_info({name})")]
+            for (name,) in live.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        }
+        of_chats = [name for name, columns in tables.items() if "dialog_id" in columns]
+        for name in of_chats:
+            for dialog_id in (1, 2):
+                marks = ", ".join(str(dialog_id) for _ in tables[name])
+                live.db.execute(f"INSERT INTO {name} VALUES ({marks})")
+        live.forget(1)
+        left = {name: live.db.execute(f"SELECT dialog_id FROM {name}").fetchall() for name in of_chats}
+        assert {name: [row[0] for row in rows] for name, rows in left.items()} == {name: [2] for name in of_chats}
