@@ -181,4 +181,7 @@ def _fail(error: UserError, as_json: bool) -> int:
 
 def _stopped() -> int:
     show.say(STOPPED)
+    # Python remembers a Ctrl-C that ended an `exec` of text, as making a dataclass is one, until the next such text has
+    # run: else it would end this process by the signal, though nothing is unhandled.
+    exec("")
     return ExitCode.INTERRUPTED

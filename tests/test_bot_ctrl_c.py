@@ -7,11 +7,13 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import bot
 from bot.home import Home
 from data import samples
 from data.archive import Archive
@@ -116,6 +118,18 @@ async def test_an_evaluation_that_is_stopped_changes_nothing(tmp_path: Path) -> 
     assert b"Stopped. Run the same command to go on." in shown
     assert b"Traceback" not in shown
     assert adapter.every(home.adapters) == [made]
+
+
+def test_ctrl_c_while_python_runs_text_as_for_a_dataclass_ends_as_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "stopped.py").write_text(
+        "from bot.cli import ending\nending(lambda: exec('raise KeyboardInterrupt'))\n"
+    )
+    path = os.pathsep.join((str(tmp_path), str(Path(bot.__file__).parents[1])))
+    process = subprocess.run(
+        [sys.executable, "-m", "stopped"], env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert process.stderr == "Stopped. Run the same command to go on.\n"
+    assert process.returncode == 130
 
 
 def read_until(screen: int, word: bytes = b"nobody writes this") -> bytes:
