@@ -1,6 +1,9 @@
 """Two processes read a large part of a dataset as one does, and no helper outlives it."""
 
+import json
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ from data.samples import Sample
 from tests import training_models as models
 from training import blocks
 from training.encode import Encoded, Encoder
-from training.lines import AT_ONCE
+from training.lines import AT_ONCE, Lines
 
 SPLITS = ("train", "validation")
 MOST = 60
@@ -34,17 +37,24 @@ def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_helper_encodes_the_end_as_this_process_does(
-    encoder: Encoder, dataset: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many windows a helper has sent each time; 0 where it is gone."""
     came: list[int] = []
 
     def answer(helper: Any) -> Any:
-        came.append(len(some := take(helper)))
+        some = take(helper)
+        came.append(len(some or ()))
         return some
 
     take = blocks._answer
     monkeypatch.setattr(blocks, "_answer", answer)
+    return came
+
+
+def test_a_helper_encodes_the_end_as_this_process_does(
+    encoder: Encoder, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = answers(monkeypatch)
     alone = list(blocks.encode(encoder, dataset, SPLITS, MOST))
     assert [split for split, _ in alone] == ["train"] * (3 * AT_ONCE + 30) + ["validation"] * 20
     assert not came, "so small a dataset is read by one process"
@@ -53,17 +63,24 @@ def test_a_helper_encodes_the_end_as_this_process_does(
     assert not multiprocessing.active_children()
 
 
+def lost(pipe: Any, lines: Lines, dataset: Path, stretches: Any) -> None:
+    """A helper that is killed after its first block."""
+    _, block = next(blocks._blocks(dataset, stretches))
+    pipe.send(lines.windows(map(json.loads, block)))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_what_a_lost_helper_leaves_this_process_encodes_and_finds_what_is_wrong(
-    encoder: Encoder, dataset: Path
+    encoder: Encoder, dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = list(blocks.encode(encoder, dataset, SPLITS, MOST))
     with (dataset / "validation.jsonl").open("a") as file:
         file.write('{"dialog":7,\n')
-    windows = blocks.encode(encoder, dataset, SPLITS, MOST, helped=True)
-    found: list[tuple[str, Encoded]] = [next(windows)]
-    (helper,) = multiprocessing.active_children()
-    helper.kill()
+    monkeypatch.setattr(blocks, "_help", lost)
+    came = answers(monkeypatch)
+    found: list[tuple[str, Encoded]] = []
     with pytest.raises(UserError, match="validation part cannot be read"):
-        found.extend(windows)
+        found.extend(blocks.encode(encoder, dataset, SPLITS, MOST, helped=True))
+    assert came == [AT_ONCE, 0, 0]
     assert found == alone[:-20]
     assert not multiprocessing.active_children()

@@ -36,7 +36,8 @@ class Counter:
 
 def _end(counter: Counter) -> None:
     sys.setprofile(None)
-    print(CALLS, counter.calls, file=sys.stderr)
+    # In one piece: a thread that still loads a model logs here too, and came in between the words of a `print`.
+    sys.stderr.write(f"{CALLS} {counter.calls}\n")
 
 
 if __name__ == "__main__":
