@@ -130,6 +130,7 @@ def test_what_is_refused_is_told_where_it_is_seen_and_goes_with_the_next_try(hou
     with look((390, 500)) as seen:
         card = seen.page.locator(f"#s{last}")
         card.get_by_role("button", name="Edit").click()
+        expect(card.get_by_role("button", name="Send mine")).to_be_visible()  # `all` waits for nothing
         for text in card.locator("textarea").all():
             text.fill("")
         card.get_by_role("button", name="Send mine").click()
