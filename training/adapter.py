@@ -170,8 +170,10 @@ def attach(model: "LanguageModel", folder: Path) -> Adapter:
     from training import uncompiled
 
     uncompiled.load()
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+    from peft import LoraConfig, set_peft_model_state_dict
     from safetensors.torch import load_file
+
+    from training import lora
 
     if model.adapted is not None:
         raise ValueError("the model already carries an adapter")
@@ -182,7 +184,7 @@ def attach(model: "LanguageModel", folder: Path) -> Adapter:
     config = LoraConfig.from_pretrained(str(folder))
     config.base_model_name_or_path = None  # peft would compare paths; `check` compared what really counts
     with peft_warnings():
-        model.adapted = get_peft_model(model.causal, config)
+        model.adapted = lora.put(model.causal, config)
         outcome = set_peft_model_state_dict(model.adapted, load_file(folder / WEIGHTS))
     missing = [key for key in outcome.missing_keys if "lora_" in key]
     if missing or outcome.unexpected_keys:

@@ -206,7 +206,9 @@ def _encode(encoder: Encoder, dataset: Path, splits: Sequence[str], options: Tra
 
 def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
     uncompiled.load()
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig
+
+    from training import lora
 
     config = LoraConfig(
         r=options.rank,
@@ -217,7 +219,7 @@ def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
     )
     with torch.random.fork_rng(devices=[]), adapters.peft_warnings():
         torch.manual_seed(options.seed)
-        model.adapted = get_peft_model(model.causal, config)
+        model.adapted = lora.put(model.causal, config)
 
 
 def _key(model: LanguageModel, dataset: str, options: TrainOptions) -> str:
