@@ -1,7 +1,7 @@
 """LoRA beside the layers of a network (Hu et al., 2021).
 
 peft writes LoRA's product apart, scales it and adds it to the output of the layer. On a CPU these ways through memory
-cost as much again as its own arithmetic (bench/lora.py); there it is added in place.
+take a few per cent of the time (bench/lora.py); there it is added in place.
 """
 
 from typing import Any
