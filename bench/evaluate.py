@@ -5,7 +5,7 @@
 Needs the extras `train`, `evaluate` and `demo`. Four people of the corpus, the last 30 % of their conversations held
 out. The part on texts alone (`impostor_auc`, `null_auc`) needs no model. For the rest an adapter is trained on 60,000
 tokens of each person; it is kept in the cache folder by the hash of its data, and an interrupted training goes on. Two
-processes of one thread are at work.
+processes of one thread are at work. A CPU with units for bf16 also scores in mixed precision (`training.precision`).
 """
 
 import argparse
@@ -105,6 +105,7 @@ def deal(some: Sequence[Exchange], seed: int) -> tuple[list[Exchange], list[Exch
 
 def models(persons: Sequence[Person]) -> dict[str, Any]:
     """Bits per character of each person's held-out windows under the base and under everybody's adapter."""
+    from training import precision
     from training.measures import likelihood
 
     ids = [each.id for each in persons]
@@ -128,38 +129,29 @@ def models(persons: Sequence[Person]) -> dict[str, Any]:
         for name, row in rows.items()
         if all((gain["value"] or 0) > 0 for other, gain in row["gain_over"].items() if other != BASE)
     ]
-    return {"q1_better_than_base": len(better), "own_adapter_best": len(best), "q1": rows, "rounded": is_rounded()}
+    return {
+        "q1_better_than_base": len(better),
+        "own_adapter_best": len(best),
+        "q1": rows,
+        "mixed": precision.has_units(),
+    }
 
 
 def _scored(folders: Mapping[str, Path], who: tuple[str, str]) -> list[Any]:
     """A person's windows under the base, or under somebody's adapter."""
     from training import adapter as adapters
+    from training import precision
     from training.measures import likelihood
 
-    _round_factors()
     (id_, under), loaded = who, _model()
     if under != BASE:
         adapters.attach(loaded, folders[under])
-    found = likelihood.score(loaded, _windows(_person(id_)), _as_it_is, under != BASE)
+    with precision.mixed(loaded):
+        found = likelihood.score(loaded, _windows(_person(id_)), _as_it_is, under != BASE)
     if under != BASE:
         adapters.detach(loaded)
     _say(f"{id_} under {under}")
     return found
-
-
-def is_rounded() -> bool:
-    """Whether windows are scored with the factors of each product rounded to bf16, the sums in fp32: on a CPU with
-    units for that (AMX) it takes two thirds of the time, and moves a loss by some 1e-4 of it."""
-    import torch
-
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
-
-
-def _round_factors() -> None:
-    import torch
-
-    matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    matmul.fp32_precision = "bf16" if is_rounded() else "ieee"
 
 
 def _learned(id_: str) -> Path:

@@ -127,7 +127,7 @@ def _model(shape: Shape, method: Method, stream: int, device: Any) -> Any:
     model = LanguageModel(None, causal, Identity("", "", "", "", ""))
     if method != "full":
         causal.requires_grad_(False)
-        train._add_lora(model, TrainOptions(max_steps=1, rank=RANK))
+        train.add_lora(model, TrainOptions(max_steps=1, rank=RANK))
     return model
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ from training.schedule import TrainOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONS = TrainOptions(max_steps=8, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=256, warmup_loss_tokens=100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def fp32() -> Iterator[None]:
+    """What is shared out always computes so."""
+    with models.fp32():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from data import samples
 from data.errors import UserError
 from tests import training_models as models
-from training import adapter, ranks, schedule, train, validation
+from training import adapter, precision, ranks, schedule, train, validation
 from training.encode import Encoded, Encoder
 from training.packing import MicroBatch
 from training.position import BEST, Position
@@ -47,7 +47,8 @@ def test_it_stops_where_a_pass_brought_nothing_and_keeps_the_weights_that_were_b
     assert len(losses) - 1 - losses.index(lowest) == validation.PATIENCE, "it stopped, and not before"
     assert (result.best_step, result.steps) == (steps[losses.index(lowest)], steps[-1])
     assert result.steps < 8 * len(schedule.plan(encoded(dataset, "train"), OPTIONS, 0))
-    here = Validation(ranks.Losses(language), encoded(dataset, "validation"), OPTIONS).loss()
+    with precision.mixed(language):  # as it was measured
+        here = Validation(ranks.Losses(language), encoded(dataset, "validation"), OPTIONS).loss()
     assert here == pytest.approx(lowest, rel=1e-5)
     saved = load_file(tmp_path / "me" / adapter.WEIGHTS)
     assert saved.keys()

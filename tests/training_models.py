@@ -1,6 +1,8 @@
 """The models and the invented chats that the training tests share. Each model is made once per test run."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -8,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+import pytest
 
 from data import samples, transcript
 from data.message import Message
 from data.redact import Surrogates
 from data.samples import DatasetCard, Sample
 from data.transcript import Scope, Transcript
-from training import model
+from training import model, precision
 from training.model import LanguageModel
 
 MODELS = platformdirs.user_cache_path("doppelgram") / "models"
@@ -73,6 +76,15 @@ def tiny(seed: int = 0, hidden: int = 48) -> LanguageModel:
     network.eval()
     identity = model.identify("tiny", f"seed-{seed}", tokenizer(), network)
     return LanguageModel(tokenizer(), network, identity, anew=lambda: tiny(seed, hidden).causal)
+
+
+@contextmanager
+def fp32() -> Iterator[None]:
+    """Within, a training computes as on a CPU without units for bf16: for what is compared more closely than bf16
+    rounds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(precision, "has_units", lambda: False)
+        yield
 
 
 def chat(lines: tuple[tuple[bool, str], ...] = CHAT, dialog: int = 7) -> Transcript:

@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from data.errors import UserError
-from training import checkpoint, position, ranks, regional, schedule, shortage, validation
+from training import checkpoint, position, precision, ranks, regional, schedule, shortage, validation
 from training.encode import Encoded
 from training.interrupt import ctrl_c
 from training.model import LanguageModel
@@ -96,7 +96,7 @@ class Loop:
         saved, within_a_step = self._now(), False
         self._model.causal.train()
         try:
-            with unpacked(self._model.causal), ctrl_c() as pressed:
+            with unpacked(self._model.causal), precision.mixed(self._model), ctrl_c() as pressed:
                 while not self.ended and not ranks.anywhere(stop() or pressed()):
                     before, within_a_step = self.here, True
                     report = self._next()

@@ -12,6 +12,8 @@ from peft.tuners.lora import Linear
 from torch import Tensor
 from torch.nn.functional import linear
 
+from training.precision import product
+
 
 def put(network: Any, config: LoraConfig) -> PeftModel:
     """Inject LoRA into a network: peft's wrapper of it."""
@@ -49,28 +51,31 @@ class _InPlace(Linear):
 
 
 class _Sum(torch.autograd.Function):
-    """x W' + b + s (x A') B', for a frozen W and b."""
+    """x W' + b + s (x A') B', for a frozen W and b. Products are in the precision of W (see `precision`)."""
 
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
     ) -> Tensor:
-        within = linear(x, down)
-        ctx.save_for_backward(x, weight, down, up, within)
+        result, read = product(x, weight, bias), x.to(weight.dtype)
+        within = linear(read, down.to(weight.dtype))
+        ctx.save_for_backward(read, weight, down, up, within)
         ctx.scale = scale
-        result = linear(x, weight, bias)
-        result.view(-1, result.shape[-1]).addmm_(_rows(within), up.T, alpha=scale)
+        result.view(-1, result.shape[-1]).addmm_(_rows(within).to(x.dtype), up.T, alpha=scale)
         return result
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *slopes: Any) -> Any:
-        x, weight, down, up, within = ctx.saved_tensors
-        rows = _rows(slopes[0])
-        to_within = (rows @ up).mul_(ctx.scale)
-        to_up = (rows.T @ _rows(within)).mul_(ctx.scale)
-        to_x = (rows @ weight).addmm_(to_within, down).view(x.shape) if ctx.needs_input_grad[0] else None
-        return to_x, None, None, to_within.T @ _rows(x), to_up, None
+        read, weight, down, up, within = ctx.saved_tensors
+        rows = _rows(slopes[0]).to(weight.dtype)
+        to_within = (rows @ up.to(weight.dtype)).mul_(ctx.scale)
+        to_up = (_rows(within).T @ rows).mul_(ctx.scale).T  # the other way round it takes twice as long
+        to_down = to_within.T @ _rows(read)
+        to_x = None
+        if ctx.needs_input_grad[0]:
+            to_x = (rows @ weight).addmm_(to_within, down.to(weight.dtype)).view(read.shape).to(slopes[0].dtype)
+        return to_x, None, None, to_down.to(down.dtype), to_up.to(up.dtype), None
 
 
 def _rows(some: Tensor) -> Tensor:

@@ -151,7 +151,7 @@ def _prepare(model: LanguageModel, options: TrainOptions) -> None:
     if model.adapted is not None or model.tuned:
         raise ValueError("the model already carries an adapter")
     if options.method != "full":
-        _add_lora(model, options)
+        add_lora(model, options)
     elif model.identity.quantization != "none":
         raise UserError(
             "The weights of a base in 4 or 8 bit cannot be learned.",
@@ -204,7 +204,8 @@ def _encode(encoder: Encoder, dataset: Path, splits: Sequence[str], options: Tra
     return windows.values()
 
 
-def _add_lora(model: LanguageModel, options: TrainOptions) -> None:
+def add_lora(model: LanguageModel, options: TrainOptions) -> None:
+    """Put LoRA as a training begins it onto a model without an adapter."""
     uncompiled.load()
     from peft import LoraConfig
 

@@ -1,0 +1,189 @@
+"""Mixed precision on a CPU: frozen weights in bf16 while many tokens are read, and afterwards what they were."""
+
+import gc
+import weakref
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests import training_models as models
+from training import adapter, attention, precision, ranks, train
+from training.encode import Encoder
+from training.loss import token_losses
+from training.model import LanguageModel
+from training.packing import MicroBatch
+from training.precision import mixed, product
+from training.schedule import TrainOptions
+
+FROZEN = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@pytest.fixture(autouse=True)
+def units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every CPU computes in bf16, with units for it or slowly."""
+    monkeypatch.setattr(precision, "has_units", lambda: True)
+
+
+def kinds(model: LanguageModel) -> dict[torch.dtype, set[str]]:
+    """The layers by the type of their weights: the last part of the name that is not a number or `default`."""
+    found: dict[torch.dtype, set[str]] = {}
+    for name, weight in model.causal.named_parameters():
+        words = [word for word in name.split(".") if word not in ("weight", "default", "base_layer")]
+        found.setdefault(weight.dtype, set()).add(words[-1])
+    return found
+
+
+def batch(model: LanguageModel) -> MicroBatch:
+    return MicroBatch(tuple(Encoder(model.tokenizer).sample(each, 200) for each in models.windows(2)))
+
+
+def gradients(model: LanguageModel, context: AbstractContextManager[None]) -> tuple[float, list[Tensor]]:
+    """The loss and the slopes of LoRA's weights."""
+    with context:
+        loss = token_losses(model, batch(model)).weighted(1.0)
+        loss.backward()
+    slopes = [p.grad for p in model.causal.parameters() if p.requires_grad and p.grad is not None]
+    return float(loss.detach()), [each.clone() for each in slopes]
+
+
+def test_within_it_frozen_layers_are_rounded_and_nothing_else() -> None:
+    model = models.tiny()
+    train.add_lora(model, TrainOptions(rank=4))
+    with mixed(model):
+        found = kinds(model)
+        assert found[torch.bfloat16] == set(FROZEN)
+        assert {"lora_A", "lora_B", "embed_tokens", "norm", "input_layernorm"} <= found[torch.float32]
+        assert model.head.weight.dtype == torch.float32
+    assert set(kinds(model)) == {torch.float32}
+
+
+def test_afterwards_weights_are_what_they_were_also_after_an_error() -> None:
+    model = models.tiny()
+    layer = model.decoder.layers[0].mlp.up_proj
+    before = {name: each.clone() for name, each in model.causal.state_dict().items()}
+    within = mixed(model)
+    within.__enter__()
+    assert not layer.weight.float().equal(before["model.layers.0.mlp.up_proj.weight"])
+    error = ZeroDivisionError()
+    assert not within.__exit__(ZeroDivisionError, error, None)
+    assert all(each.equal(before[name]) for name, each in model.causal.state_dict().items())
+    assert type(layer) is nn.Linear
+
+
+@pytest.mark.parametrize("stored", [torch.bfloat16, torch.float32])
+def test_weights_and_what_is_kept_beside_them_are_no_larger_than_before(stored: torch.dtype) -> None:
+    weight = torch.randn(64, 32, generator=torch.Generator().manual_seed(5)).to(stored).float()
+    rounded, rest = precision._split(weight)
+    assert rounded.dtype == torch.bfloat16
+    assert (rest is None) == (stored == torch.bfloat16)
+    assert rounded.nbytes + (0 if rest is None else rest.nbytes) <= weight.nbytes
+    torch.testing.assert_close(rounded.float(), weight, rtol=2**-8, atol=0)
+    assert precision._joined(rounded, rest).equal(weight)
+
+
+@pytest.mark.parametrize("low", [0x0000, 0x0001, 0x7FFF, 0x8000, 0x8001, 0xFFFF])
+@pytest.mark.parametrize("high", [0x0000, 0x3F80, 0x3FFF, -0x4080, -0x8000])
+def test_every_weight_is_rounded_to_the_nearest_and_comes_back(low: int, high: int) -> None:
+    weight = torch.full((2, 3), (high << 16) + low, dtype=torch.int32).view(torch.float32)
+    rounded, rest = precision._split(weight)
+    assert precision._joined(rounded, rest).view(torch.int32).equal(weight.view(torch.int32))
+    nearest = (weight - weight.bfloat16().float()).abs()
+    assert (weight - rounded.float()).abs().equal(nearest)
+
+
+def test_halves_go_up_as_often_as_down() -> None:
+    weight = torch.full((4, 6), 1 + 2**-8)
+    assert precision._split(weight)[0].float().mean() == weight.mean()
+    assert precision._split(-weight)[0].float().mean() == -weight.mean()
+
+
+def test_the_whole_weights_are_not_kept() -> None:
+    model = models.tiny()
+    layer = model.decoder.layers[0].mlp.up_proj
+    whole = weakref.ref(layer.weight.data.untyped_storage())
+    with mixed(model):
+        gc.collect()
+        assert whole() is None
+
+
+def test_losses_and_gradients_are_those_of_fp32_but_for_rounding() -> None:
+    model = models.tiny()
+    train.add_lora(model, TrainOptions(rank=4))
+    torch.manual_seed(3)
+    for name, weight in model.causal.named_parameters():
+        if "lora_B" in name:
+            weight.data.normal_(std=0.1)
+    attention.way(model)
+    exact, exact_slopes = gradients(model, nullcontext())
+    model.causal.zero_grad()
+    rounded, slopes = gradients(model, mixed(model))
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=2e-3)
+    assert len(slopes) == 2 * 7 * 2
+    for one, other in zip(slopes, exact_slopes, strict=True):
+        assert one.dtype == torch.float32
+        assert float(nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0)) > 0.99
+
+
+def test_the_base_alone_is_rounded_too() -> None:
+    model = models.tiny()
+    with torch.inference_mode():
+        exact = float(token_losses(model, batch(model)).nll.sum())
+        with mixed(model):
+            rounded = float(token_losses(model, batch(model)).nll.sum())
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=2e-3)
+
+
+def test_a_product_has_its_bias_and_the_precision_of_its_inputs() -> None:
+    layer, x = nn.Linear(12, 20), torch.randn(3, 12)
+    rounded = product(x, layer.weight.bfloat16(), layer.bias)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, layer(x), rtol=0.02, atol=0.02)
+    assert product(x, layer.weight, layer.bias).equal(layer(x))
+
+
+def test_what_learns_stays_whole() -> None:
+    model = models.tiny()
+    model.causal.requires_grad_(True)
+    with mixed(model):
+        assert set(kinds(model)) == {torch.float32}
+
+
+@pytest.mark.parametrize("why", ["units", "ranks"])
+def test_without_units_and_where_a_network_is_shared_out_nothing_is_rounded(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = models.tiny()
+    if why == "units":
+        monkeypatch.setattr(precision, "has_units", lambda: False)
+    else:
+        monkeypatch.setattr(ranks, "several", lambda: True)
+    with mixed(model):
+        assert set(kinds(model)) == {torch.float32}
+
+
+@pytest.mark.parametrize(("unit", "has"), [("amx_bf16", True), ("avx512_bf16", True), ("avx512_vnni", False)])
+def test_a_cpu_says_which_units_it_has(unit: str, has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {unit: True, "avx2": True, "amx_int8": True})
+    assert precision.has_units() is has
+
+
+def test_a_training_learns_in_mixed_precision_and_saves_whole_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = models.dataset(tmp_path / "dataset", models.windows(8))
+    options = TrainOptions(max_steps=6, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128)
+    rounded = train.train(models.tiny(), data, tmp_path / "mixed", options)
+    monkeypatch.setattr(precision, "has_units", lambda: False)
+    model = models.tiny()
+    exact = train.train(model, data, tmp_path / "fp32", options)
+    assert rounded.losses != exact.losses
+    assert rounded.losses == pytest.approx(exact.losses, rel=0.01)
+    adapter.detach(model)
+    adapter.attach(model, tmp_path / "mixed")
+    assert set(kinds(model)) == {torch.float32}
