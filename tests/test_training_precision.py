@@ -128,6 +128,29 @@ def test_losses_and_gradients_are_those_of_fp32_but_for_rounding() -> None:
         assert float(nn.functional.cosine_similarity(one.flatten(), other.flatten(), dim=0)) > 0.99
 
 
+def test_no_more_is_kept_for_the_backward_pass() -> None:
+    model = models.tiny()
+    train.add_lora(model, TrainOptions(rank=4))
+    attention.way(model)
+    assert 0 < kept(model, mixed(model)) <= kept(model, nullcontext())
+
+
+def kept(model: LanguageModel, context: AbstractContextManager[None]) -> int:
+    """Bytes beside the weights."""
+    found: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with context:
+        weights = {each.untyped_storage().data_ptr() for each in model.causal.parameters()}
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss = token_losses(model, batch(model)).weighted(1.0)
+        assert loss.requires_grad
+    return sum(size for place, size in found.items() if place not in weights)
+
+
 def test_the_base_alone_is_rounded_too() -> None:
     model = models.tiny()
     with torch.inference_mode():

@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from data.errors import UserError
-from training import checkpoint, position, precision, ranks, regional, schedule, shortage, validation
+from training import attention, checkpoint, position, precision, ranks, regional, schedule, shortage, validation
 from training.encode import Encoded
 from training.interrupt import ctrl_c
 from training.model import LanguageModel
@@ -94,9 +94,10 @@ class Loop:
     def run(self, progress: Progress, stop: Callable[[], bool]) -> bool:
         """Make steps until the end, or until `stop()` or Ctrl-C; leave a checkpoint. Whether it was interrupted."""
         saved, within_a_step = self._now(), False
+        attention.way(self._model)  # before anything is rounded: it compares more closely
         self._model.causal.train()
         try:
-            with unpacked(self._model.causal), precision.mixed(self._model), ctrl_c() as pressed:
+            with ctrl_c() as pressed, unpacked(self._model.causal), precision.mixed(self._model):
                 while not self.ended and not ranks.anywhere(stop() or pressed()):
                     before, within_a_step = self.here, True
                     report = self._next()

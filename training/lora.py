@@ -57,7 +57,8 @@ class _Sum(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, down: Tensor, up: Tensor, scale: float
     ) -> Tensor:
-        result, read = product(x, weight, bias), x.to(weight.dtype)
+        read = x.to(weight.dtype)
+        result = product(read, weight, bias).to(x.dtype)
         within = linear(read, down.to(weight.dtype))
         ctx.save_for_backward(read, weight, down, up, within)
         ctx.scale = scale

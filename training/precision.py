@@ -22,19 +22,20 @@ UNITS = ("amx_bf16", "avx512_bf16")
 
 def has_units() -> bool:
     """Whether this CPU has units for products in bf16."""
-    able = torch.cpu.get_capabilities()
+    able = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
     return any(able.get(unit) for unit in UNITS)
 
 
 @contextlib.contextmanager
 def mixed(model: LanguageModel) -> Iterator[None]:
     """Within, the model computes so, where that is of use; afterwards its weights are what they were."""
-    layers = list(_able(model)) if has_units() and not ranks.several() else []
-    rests = [_round(layer) for layer in layers]
+    rests: list[tuple[Any, Tensor | None]] = []
     try:
+        for layer in _able(model) if has_units() and not ranks.several() else ():
+            rests.append((layer, _round(layer)))
         yield
     finally:
-        for layer, rest in zip(layers, rests, strict=True):
+        for layer, rest in rests:
             layer.weight.data = _joined(layer.weight.data, rest)
             layer.__class__ = torch.nn.Linear
 
