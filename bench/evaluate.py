@@ -172,6 +172,7 @@ def _model() -> Any:
 def learn(loaded: Any, person: Person) -> Path:
     """The folder of a person's adapter, trained now where the cache has none."""
     from training import adapter as adapters
+    from training import precision
     from training.encode import CONTEXT_TOKENS, Encoder
     from training.schedule import TrainOptions
     from training.train import StepReport, train
@@ -184,7 +185,7 @@ def learn(loaded: Any, person: Person) -> Path:
         chosen.insert(0, sample)
     options = TrainOptions(epochs=EPOCHS, seed=SEED)
     lines = "".join(sample.to_json() + "\n" for sample in chosen)
-    digest = hashlib.sha256(f"{lines}{options}{loaded.identity}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{lines}{options}{loaded.identity}{precision.has_units()}".encode()).hexdigest()[:16]
     folder = CACHE / "bench-evaluate" / f"{person.id}-{digest}"
     out = folder / "adapter"
     if not (out / adapters.CARD).exists():

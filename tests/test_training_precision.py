@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tests import training_models as models
@@ -104,6 +105,7 @@ def test_the_whole_weights_are_not_kept() -> None:
     model = models.tiny()
     layer = model.decoder.layers[0].mlp.up_proj
     whole = weakref.ref(layer.weight.data.untyped_storage())
+    assert whole() is not None
     with mixed(model):
         gc.collect()
         assert whole() is None
@@ -201,12 +203,14 @@ def test_a_training_learns_in_mixed_precision_and_saves_whole_weights(
 ) -> None:
     data = models.dataset(tmp_path / "dataset", models.windows(8))
     options = TrainOptions(max_steps=6, rank=4, alpha=8, learning_rate=5e-3, micro_batch_tokens=128)
-    rounded = train.train(models.tiny(), data, tmp_path / "mixed", options)
+    model, before = models.tiny(), models.tiny().causal.state_dict()
+    rounded = train.train(model, data, tmp_path / "mixed", options)
+    assert set(kinds(model)) == {torch.float32}
+    adapter.detach(model)
+    assert all(each.equal(before[name]) for name, each in model.causal.state_dict().items())
     monkeypatch.setattr(precision, "has_units", lambda: False)
-    model = models.tiny()
-    exact = train.train(model, data, tmp_path / "fp32", options)
+    exact = train.train(models.tiny(), data, tmp_path / "fp32", options)
     assert rounded.losses != exact.losses
     assert rounded.losses == pytest.approx(exact.losses, rel=0.01)
-    adapter.detach(model)
-    adapter.attach(model, tmp_path / "mixed")
-    assert set(kinds(model)) == {torch.float32}
+    saved = load_file(tmp_path / "mixed" / adapter.WEIGHTS)
+    assert {each.dtype for each in saved.values()} == {torch.float32}

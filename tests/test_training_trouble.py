@@ -91,7 +91,8 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit of memory that holds")
 def test_memory_that_holds_half_a_micro_batch_is_enough_and_less_is_a_sentence(dataset: Path, tmp_path: Path) -> None:
     options = replace(LARGE, dropout=0.0)
-    whole = train.train(models.tiny(), dataset, tmp_path / "whole", options)
+    with models.fp32():
+        whole = train.train(models.tiny(), dataset, tmp_path / "whole", options)
     enough = child("memory", dataset, tmp_path / "enough", options, HALF)
     assert enough.code == 0, enough.err
     assert enough.losses == pytest.approx(whole.losses, rel=1e-4)
@@ -100,7 +101,8 @@ def test_memory_that_holds_half_a_micro_batch_is_enough_and_less_is_a_sentence(d
     assert less.err.startswith("The memory ran out at step 0, with half the tokens at a time too.")
     assert "--micro-batch-tokens 250000" in less.err
     assert [path.name for path in (tmp_path / "less").glob("checkpoint-*")] == ["checkpoint-000000000"]
-    rest = train.train(models.tiny(), dataset, tmp_path / "less", options)
+    with models.fp32():
+        rest = train.train(models.tiny(), dataset, tmp_path / "less", options)
     assert rest.losses == pytest.approx(whole.losses, rel=1e-5)
 
 

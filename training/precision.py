@@ -22,7 +22,7 @@ UNITS = ("amx_bf16", "avx512_bf16")
 
 def has_units() -> bool:
     """Whether this CPU has units for products in bf16."""
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # an older torch does not tell
     return any(able.get(unit) for unit in UNITS)
 
 

@@ -158,7 +158,7 @@ def _learn(town: TownHall, verbs: Verbs, minutes: float) -> dict[str, Any]:
     built = verbs.run("build")
     show.say(f"{built['samples']} samples with {built['turns']} turns of the owner.", indent=4)
 
-    step(7, f"doppelgram train --minutes {minutes:g}", "A LoRA adapter learns how the owner writes. fp32, on the CPU.")
+    step(7, f"doppelgram train --minutes {minutes:g}", "A LoRA adapter learns how the owner writes, on the CPU.")
     trained = verbs.run("train", "--minutes", f"{minutes:g}")
     _show_training(trained)
 
