@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import Tensor
 
 from data.errors import UserError
-from training import attention, checkpoint, position, precision, ranks, regional, schedule, shortage, validation
+from training import checkpoint, position, precision, ranks, regional, schedule, shortage, validation
 from training.encode import Encoded
 from training.interrupt import ctrl_c
 from training.model import LanguageModel
@@ -69,10 +69,7 @@ class Loop:
         except (MemoryError, RuntimeError) as error:
             if not shortage.is_meant(error):
                 raise
-            raise UserError(
-                "The memory does not hold the model and what training keeps beside it.",
-                "Choose a smaller model with --base, or --method qlora.",
-            ) from error
+            raise _too_large() from error
         self._step = Stepper(losses_of, self._learner.optimizer, list(parameters.values()), options)
         self._validation = Validation(losses_of, held_out, options)
         self._trial = regional.trial(model, options)
@@ -94,20 +91,21 @@ class Loop:
     def run(self, progress: Progress, stop: Callable[[], bool]) -> bool:
         """Make steps until the end, or until `stop()` or Ctrl-C; leave a checkpoint. Whether it was interrupted."""
         saved, within_a_step = self._now(), False
-        attention.way(self._model)  # before anything is rounded: it compares more closely
         self._model.causal.train()
         try:
-            with ctrl_c() as pressed, unpacked(self._model.causal), precision.mixed(self._model):
-                while not self.ended and not ranks.anywhere(stop() or pressed()):
-                    before, within_a_step = self.here, True
-                    report = self._next()
-                    within_a_step = False
-                    progress(report)
-                    measured = self._measure(before)
-                    if measured or ranks.alike(self._now() - saved >= CHECKPOINT_SECONDS):
-                        self._save()
-                        saved = self._now()
-                self._save()  # also after the last step: measuring may be interrupted
+            with ctrl_c() as pressed:
+                with unpacked(self._model.causal), precision.mixed(self._model):
+                    while not self.ended and not ranks.anywhere(stop() or pressed()):
+                        before, within_a_step = self.here, True
+                        report = self._next()
+                        within_a_step = False
+                        progress(report)
+                        measured = self._measure(before)
+                        if measured or ranks.alike(self._now() - saved >= CHECKPOINT_SECONDS):
+                            self._save()
+                            saved = self._now()
+                    self._save()  # also after the last step: measuring may be interrupted
+                # Asked last: it takes a moment until the weights are what they were.
                 return ranks.anywhere(not self.ended or pressed())
         except KeyboardInterrupt:
             # The second Ctrl-C: weights and optimizer disagree, or other ranks wait in a step; the last checkpoint
@@ -125,6 +123,10 @@ class Loop:
             ) from error
         except NoMemoryError as error:
             raise self._no_memory(error) from error
+        except (MemoryError, RuntimeError) as error:
+            if not shortage.is_meant(error):
+                raise
+            raise _too_large() from error
         finally:
             self._model.causal.eval()
 
@@ -208,6 +210,13 @@ class Loop:
             " Or choose a smaller model with --base, or --method qlora."
         )
         return UserError(said + (", with half the tokens at a time too." if self._step.halved else "."), hint)
+
+
+def _too_large() -> UserError:
+    return UserError(
+        "The memory does not hold the model and what training keeps beside it.",
+        "Choose a smaller model with --base, or --method qlora.",
+    )
 
 
 def _advance(here: Position, batches: tuple[MicroBatch, ...], seconds: float, steps_of_epoch: int) -> Position:

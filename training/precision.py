@@ -1,9 +1,10 @@
 """Mixed precision on a CPU: the products of frozen weights in bf16, where it has units for that.
 
-A CPU with AMX or AVX512-BF16 multiplies numbers of bf16 at least twice as fast as those of fp32. So while many tokens
-are read at once, frozen weights, what goes into their products and what comes out are rounded to bf16, and so is LoRA's
-part beside them; sums are formed in fp32. All else stays in fp32: LoRA's own weights, norms, attention, the stream from
-layer to layer, the head. It is mixed precision training (Micikevicius et al., 2018), with less in bf16 than on a GPU.
+A CPU with AMX or AVX512-BF16 multiplies numbers of bf16 faster than those of fp32 (bench/precision.py). So while many
+tokens are read at once, frozen weights, what goes into their products and what comes out are rounded to bf16, and so is
+most of what `lora` computes beside them; sums are formed in fp32. All else stays in fp32: LoRA's own weights, norms,
+attention, the stream from layer to layer, the head, and what peft computes itself, as with dropout. It is mixed
+precision training (Micikevicius et al., 2018), with less in bf16 than on a GPU.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from training import ranks
+from training import attention, ranks
 from training.model import LanguageModel
 
 UNITS = ("amx_bf16", "avx512_bf16")
@@ -28,16 +29,16 @@ def has_units() -> bool:
 
 @contextlib.contextmanager
 def mixed(model: LanguageModel) -> Iterator[None]:
-    """Within, the model computes so, where that is of use; afterwards its weights are what they were."""
-    rests: list[tuple[Any, Tensor | None]] = []
-    try:
-        for layer in _able(model) if has_units() and not ranks.several() else ():
-            rests.append((layer, _round(layer)))
+    """Within, the model computes so, where that is of use; afterwards its weights are what they were. Raises what torch
+    raises where memory does not hold another layer."""
+    with contextlib.ExitStack() as rounded:
+        if has_units() and not ranks.several():
+            attention.way(model)  # chosen before anything is rounded: it compares more closely
+            for layer in _able(model):
+                rounded.callback(_restore, layer, _round(layer))
+            if not _computes(model):
+                rounded.close()
         yield
-    finally:
-        for layer, rest in rests:
-            layer.weight.data = _joined(layer.weight.data, rest)
-            layer.__class__ = torch.nn.Linear
 
 
 def _round(layer: Any) -> Tensor | None:
@@ -45,6 +46,25 @@ def _round(layer: Any) -> Tensor | None:
     layer.weight.data, rest = _split(layer.weight.data)
     layer.__class__ = _Rounded
     return rest
+
+
+def _restore(layer: Any, rest: Tensor | None) -> None:
+    layer.weight.data = _joined(layer.weight.data, rest)
+    layer.__class__ = torch.nn.Linear
+
+
+def _computes(model: LanguageModel) -> bool:
+    """Whether it still does: a network may read the weights of a layer itself, as Jamba does, and multiply them by
+    numbers of fp32."""
+    training = model.causal.training
+    model.causal.eval()
+    try:
+        attention.hidden_states(model, [[11, 12]])
+    except RuntimeError:
+        return False
+    finally:
+        model.causal.train(training)
+    return True
 
 
 def _split(weight: Tensor) -> tuple[Tensor, Tensor | None]:
