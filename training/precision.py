@@ -48,6 +48,7 @@ def _round(layer: Any) -> Tensor | None:
     return rest
 
 
+@torch.inference_mode(False)  # else nothing could be learned beside these weights ever after
 def _restore(layer: Any, rest: Tensor | None) -> None:
     layer.weight.data = _joined(layer.weight.data, rest)
     layer.__class__ = torch.nn.Linear
