@@ -25,7 +25,7 @@ def wait(holds: Callable[[], bool], what: str) -> None:
 
 
 async def test_a_page_that_is_closed_stops_the_training_it_began(tmp_path: Path) -> None:
-    shop = Workshop(Settings(home=tmp_path / "home"), Home.at(tmp_path / "home"))
+    shop = Workshop.of(Settings(home=tmp_path / "home"), Home.at(tmp_path / "home"))
     shop.start(None)
     assert shop.busy
     await asyncio.to_thread(shop.close)

@@ -20,6 +20,7 @@ from bot.control import Control
 from bot.desk import Desk
 from bot.review import Review
 from bot.web.access import Keys
+from bot.web.errand import Errand
 from bot.web.model import Model
 from bot.web.rounds import Table
 from bot.web.talk import Talk
@@ -66,6 +67,8 @@ class Office:
     model: Model
     templates: Environment
     shop: Workshop
+    measuring: Errand
+    """What makes a report, begun here."""
     talks: dict[int, Talk] = field(default_factory=dict)
     """What was tried out in each chat, in memory alone."""
     table: Table = field(default_factory=Table)
@@ -81,7 +84,7 @@ class Office:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        office = cls(desk, keys, watch, model, templates, watch.shop)
+        office = cls(desk, keys, watch, model, templates, watch.shop, watch.measuring)
         templates.globals.update(rooms=ROOMS, csrf=keys.csrf)
         templates.filters.update(clock=office.clock, day=office.day, hour=office.hour, named=named)
         return office
@@ -90,6 +93,7 @@ class Office:
         """Stop what was begun here."""
         self.model.close()
         self.shop.close()
+        self.measuring.close()
 
     @property
     def review(self) -> Review:

@@ -1,9 +1,10 @@
 """The report of the last evaluation, in a frame of its own: it may bring its own styles and pictures, and nothing
-else. It runs no script, reaches nothing and nobody, and cannot touch the page around it.
+else. It runs no script, reaches nothing and nobody, and cannot touch the page around it. Beside it, what makes one.
 """
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,7 +12,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bot.home import Home
-from bot.web.office import of
+from bot.web.errand import INTERRUPTED
+from bot.web.office import Office, of
+from data.errors import UserError
 
 POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
@@ -25,9 +28,30 @@ def newest(home: Home) -> Path | None:
 async def page(request: Request) -> Response:
     """The page around it."""
     office = of(request)
-    found = newest(office.desk.home)
-    made = datetime.fromtimestamp(found.stat().st_mtime, UTC) if found else None
-    return office.show("report.html", room="report", made=made)
+    return office.show("report.html", room="report", **_made(office), **_measuring(office))
+
+
+async def measuring(request: Request) -> Response:
+    """How the measuring goes, and the report where another one than was seen is there."""
+    office = of(request)
+    made = _made(office)
+    anew = request.query_params.get("seen", "") != made["stamp"]
+    return office.show("measuring.html", anew=anew, **made, **_measuring(office))
+
+
+async def switch(request: Request) -> Response:
+    """Start or stop."""
+    office = of(request)
+    match request.path_params["switch"]:
+        case "start":
+            if office.measuring.busy:
+                raise UserError("It is being measured already.", "Stop it first, or wait for it.")
+            office.measuring.start("evaluate", "--quick")
+        case "stop":
+            office.measuring.stop()
+        case _:
+            raise HTTPException(404)
+    return office.show("measuring.html", anew=False, **_measuring(office))
 
 
 async def file(request: Request) -> Response:
@@ -38,4 +62,25 @@ async def file(request: Request) -> Response:
     return HTMLResponse(found.read_bytes(), headers={"content-security-policy": POLICY})
 
 
-ROUTES = [Route("/report", page), Route("/report/file", file)]
+def _made(office: Office) -> dict[str, Any]:
+    found = newest(office.desk.home)
+    at = found.stat().st_mtime_ns if found else None
+    return {"made": datetime.fromtimestamp(at / 1e9, UTC) if at else None, "stamp": str(at or "")}
+
+
+def _measuring(office: Office) -> dict[str, Any]:
+    busy = office.measuring.busy
+    return {
+        "busy": busy,
+        "far": office.measuring.far if busy else None,
+        "why": office.measuring.why,
+        "stopped": office.measuring.code == INTERRUPTED,
+    }
+
+
+ROUTES = [
+    Route("/report", page),
+    Route("/report/file", file),
+    Route("/report/measuring", measuring),
+    Route("/report/{switch}", switch, methods=["POST"]),
+]

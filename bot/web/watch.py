@@ -14,13 +14,14 @@ from bot.control import Control
 from bot.curve import Curve
 from bot.desk import Desk
 from bot.suggestion import OPEN
+from bot.web.errand import Errand
 from bot.web.workshop import Workshop
 
 LOOK = 0.05
 """Seconds between two looks while anybody watches."""
 SLOWLY = 10
 """Each so many looks what no database tells of is looked at: locks, files, a pause that ends by itself."""
-TOPICS = ("waiting", "chats", "state", "training", "log")
+TOPICS = ("waiting", "chats", "state", "training", "report", "log")
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Watch:
 
     desk: Desk
     shop: Workshop
+    measuring: Errand
     streams: int = 0
     closed: bool = False
     _seen: dict[str, str] = field(default_factory=dict)
@@ -107,6 +109,7 @@ class Watch:
             + _print(archive.execute("SELECT id, title, last_at FROM dialogs")),
             "state": f"{Control(self.desk.live).paused(self.desk.now)} {self.desk.home.holder()}",
             "training": f"{Curve.of(self.desk.home).fingerprint()} {self.shop.busy}",
+            "report": f"{self.measuring.busy} {self.measuring.far} {self.measuring.code}",
             "log": _print(live.execute("SELECT id, state FROM outbox ORDER BY id DESC LIMIT 100")),
         }
 
