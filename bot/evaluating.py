@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.curve import Curve
 from bot.desk import Desk
+from bot.home import Home
 from bot.progress import Bar
 from data import samples
 from data.errors import UserError
@@ -114,6 +116,15 @@ def evaluate(
         "verdict": scores.verdict(scored),
         "caution": warned or None,
     } | scored
+
+
+def newest(home: Home) -> tuple[Path, int] | None:
+    """The newest report there is, and when it was written, in nanoseconds as the file system counts them."""
+    found = []
+    for path in home.reports.rglob("*.html"):
+        with suppress(FileNotFoundError):  # removed since it was listed
+            found.append((path, path.stat().st_mtime_ns))
+    return max(found, key=lambda each: each[1], default=None)
 
 
 def caution(desk: Desk, adapter: Adapter) -> str:

@@ -14,6 +14,7 @@ from bot.web import errand
 from bot.web.errand import Errand
 from bot.web.server import serving
 from tests.page_client import Client
+from tests.test_bot_web_stream import hear
 from tests.test_bot_web_training import wait
 
 
@@ -53,6 +54,24 @@ def test_a_report_is_framed_anew_where_another_one_was_seen(home: Home, client: 
     assert 'src="/report/file"' in framed
     stamp = framed.split('name="seen" value="')[1].split('"')[0]
     assert "framed" not in client.get(f"/report/measuring?seen={stamp}").text
+
+
+def test_a_report_that_a_terminal_makes_is_told_to_an_open_page(home: Home, client: Client) -> None:
+    with client.listening() as stream:
+        hear(stream, "report")
+        (home.reports / "me").mkdir(parents=True)
+        (home.reports / "me" / "report.html").write_text("<h1>A report</h1>")
+        hear(stream, "report")
+
+
+def test_one_that_fails_as_the_last_did_is_told_of_too_though_nobody_looked_meanwhile(home: Home) -> None:
+    one, seen = Errand(Settings(home=home.path), home), set()
+    for _ in range(2):
+        one.start("evaluate", "--unknown")
+        wait(lambda: not one.busy, "it ends")
+        assert one.code == 2
+        seen.add(one.fingerprint())
+    assert len(seen) == 2
 
 
 def test_a_page_that_is_closed_stops_what_it_measured(home: Home) -> None:

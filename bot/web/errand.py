@@ -32,6 +32,8 @@ class Errand:
     """The exit code of the last one; None while one goes on."""
     why: str = ""
     """What went wrong with it."""
+    begun: int = 0
+    """How many there have been."""
     _child: "_Child | None" = None
 
     @property
@@ -51,9 +53,13 @@ class Errand:
         said = _FAR.findall(_text(self._child.err)) if self._child else []
         return (int(said[-1][0]) / 100, said[-1][1]) if said else None
 
+    def fingerprint(self) -> str:
+        """What changes with whatever it does: also where one fails as the last did, before anybody looks."""
+        return f"{self.begun} {self.busy} {self.far} {self.code}"
+
     def start(self, *words: str) -> None:
         """Begin a verb, with these options."""
-        self.code, self.why = None, ""
+        self.code, self.why, self.begun = None, "", self.begun + 1
         self._child = _Child.begin(self.settings, self.home, *words)
 
     def stop(self) -> None:

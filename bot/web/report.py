@@ -3,7 +3,6 @@ else. It runs no script, reaches nothing and nobody, and cannot touch the page a
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,18 +10,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from bot.home import Home
+from bot import evaluating
 from bot.web.errand import INTERRUPTED
 from bot.web.office import Office, of
 from data.errors import UserError
 
 POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
-
-
-def newest(home: Home) -> Path | None:
-    """The newest report there is."""
-    found = sorted(home.reports.rglob("*.html"), key=lambda path: path.stat().st_mtime)
-    return found[-1] if found else None
 
 
 async def page(request: Request) -> Response:
@@ -56,16 +49,18 @@ async def switch(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """The report itself."""
-    found = newest(of(request).desk.home)
+    found = evaluating.newest(of(request).desk.home)
     if found is None:
         raise HTTPException(404)
-    return HTMLResponse(found.read_bytes(), headers={"content-security-policy": POLICY})
+    return HTMLResponse(found[0].read_bytes(), headers={"content-security-policy": POLICY})
 
 
 def _made(office: Office) -> dict[str, Any]:
-    found = newest(office.desk.home)
-    at = found.stat().st_mtime_ns if found else None
-    return {"made": datetime.fromtimestamp(at / 1e9, UTC) if at else None, "stamp": str(at or "")}
+    found = evaluating.newest(office.desk.home)
+    if found is None:
+        return {"made": None, "stamp": ""}
+    _, at = found
+    return {"made": datetime.fromtimestamp(at / 1e9, UTC), "stamp": str(at)}
 
 
 def _measuring(office: Office) -> dict[str, Any]:

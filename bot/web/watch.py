@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
+from bot import evaluating
 from bot.control import Control
 from bot.curve import Curve
 from bot.desk import Desk
@@ -108,8 +109,8 @@ class Watch:
             + _print(archive.execute("SELECT id, revoked_at FROM consents"))
             + _print(archive.execute("SELECT id, title, last_at FROM dialogs")),
             "state": f"{Control(self.desk.live).paused(self.desk.now)} {self.desk.home.holder()}",
-            "training": f"{Curve.of(self.desk.home).fingerprint()} {self.shop.busy}",
-            "report": f"{self.measuring.busy} {self.measuring.far} {self.measuring.code}",
+            "training": f"{Curve.of(self.desk.home).fingerprint()} {self.shop.fingerprint()}",
+            "report": f"{evaluating.newest(self.desk.home)} {self.measuring.fingerprint()}",
             "log": _print(live.execute("SELECT id, state FROM outbox ORDER BY id DESC LIMIT 100")),
         }
 

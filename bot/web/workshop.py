@@ -33,6 +33,10 @@ class Workshop:
         """Whether one is going on, or beginning, here or elsewhere."""
         return self.errand.busy or self.home.trainer() is not None
 
+    def fingerprint(self) -> str:
+        """What changes with whatever it does, but for its course."""
+        return f"{self.busy} {self.errand.fingerprint()}"
+
     @property
     def why(self) -> str:
         """What went wrong with the one that was begun here last."""
