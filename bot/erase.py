@@ -22,6 +22,8 @@ from data.errors import UserError
 from data.transcript import Scope
 from training import adapter as adapters
 
+TRIES = 3
+
 
 def forget(desk: Desk, *dialog_ids: int) -> dict[str, Any]:
     """Remove a chat from everywhere and revoke its consent; returns what was removed. A supergroup that was a basic
@@ -71,13 +73,21 @@ def _unlearn(home: Home, dialog_ids: Collection[int], scopes: Collection[Scope])
         adapters.update(adapter, stale=True)
     reports = _files(home.reports) if dataset or stale else 0  # a report quotes what was said
     if reports:
-        shutil.rmtree(home.reports)
+        _remove(home.reports)
     return {
         "dataset": dataset,
         "unfinished_trainings": remove_unfinished(home) if dialog_ids else 0,
         "reports": reports,
         "stale_adapters": [adapter.card.name for adapter in stale],
     }
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder where an evaluation may be writing at this moment, or removing what it wrote."""
+    for _ in range(TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _unname(home: Home, ids: Collection[int]) -> bool:

@@ -1,19 +1,22 @@
 """The whole evaluation of an adapter: its material from the dataset, its pieces and its report in `reports/`."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bot import consented
 from bot.curve import Curve
 from bot.desk import Desk
 from bot.home import Home
-from bot.progress import Bar
+from bot.progress import Shown
 from data import samples
-from data.errors import UserError
+from data.errors import ExitCode, UserError
 from data.samples import write_private
 from training.adapter import WEIGHTS, Adapter
 
@@ -59,18 +62,63 @@ def _material(dataset: Path, window: int) -> "Material":
 
 
 def evaluate(
-    desk: Desk, model: "LanguageModel", adapter: Adapter, size: "Size", bar: Bar, html: Path | None = None
+    desk: Desk, model: "LanguageModel", adapter: Adapter, size: "Size", bar: Shown, html: Path | None = None
 ) -> dict[str, Any]:
     """Measure the adapter that is on the model, and write `report.html` and `report.json` into its folder in the
-    reports folder, and where `html` says. Raises UserError where nothing was held out."""
+    reports folder, and where `html` says. Raises UserError where nothing was held out, and (exit 7) where a chat was
+    forgotten meanwhile or its consent became narrower: then nothing of it is left."""
+    still = _Still(desk, samples.read_card(desk.home.dataset), adapter)
+    try:
+        found = _evaluate(still, model, size, bar, html)
+        still.demand()  # once more when all is written: what is forgotten from here on removes it
+    except (UserError, OSError):  # the latter where the folder is removed while it is written to
+        if not still.holds():
+            shutil.rmtree(still.folder, ignore_errors=True)
+            if html:
+                html.unlink(missing_ok=True)
+        still.demand()
+        raise
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """What is measured with, and whether it may be used as when it began. `forget` and a narrower consent note in the
+    ledger what has ended, and then remove reports: what is written later would stay."""
+
+    desk: Desk
+    dataset: samples.DatasetCard
+    adapter: Adapter
+
+    @property
+    def folder(self) -> Path:
+        """Where its report lies."""
+        return self.desk.home.reports / self.adapter.card.name
+
+    def holds(self) -> bool:
+        """Whether it may."""
+        cards = (self.dataset, self.adapter.card)
+        return not any(consented.ended(self.desk, card.scopes, card.built_at) for card in cards)
+
+    def demand(self) -> None:
+        """Raise UserError (exit 7) where it may not."""
+        if not self.holds():
+            raise UserError(
+                "A chat that is measured with was forgotten meanwhile, or may be used less: nothing of this is kept.",
+                "Run: doppelgram build, doppelgram train, then doppelgram evaluate again.",
+                ExitCode.CONSENT,
+            )
+
+
+def _evaluate(still: _Still, model: "LanguageModel", size: "Size", bar: Shown, html: Path | None) -> dict[str, Any]:
     from bot import speaker
     from training import evaluation, pieces, report, scores
 
+    desk, adapter, folder = still.desk, still.adapter, still.folder
     seed, top_p = desk.settings.train.seed, desk.settings.model.top_p
-    some = material(desk, adapter)
-    folder, warned = desk.home.reports / adapter.card.name, caution(desk, adapter)
+    some, warned = material(desk, adapter), caution(desk, adapter)
     key = pieces.key_of(
-        samples.read_card(desk.home.dataset).hash,
+        still.dataset.hash,
         size,
         seed,
         top_p,
@@ -81,7 +129,7 @@ def evaluate(
         found = evaluation.run(
             model,
             some,
-            pieces.Pieces(folder / PIECES, key),
+            pieces.Pieces(folder / PIECES, key, still.demand),
             size,
             seed=seed,
             top_p=top_p,
@@ -96,6 +144,7 @@ def evaluate(
         ) from error
     bar.at(0.9, "telling the replies apart")
     scored = scores.scores(some, found)
+    still.demand()
     made = datetime.now(desk.zone).strftime("%Y-%m-%d %H:%M")
     page = report.html(
         scored,
@@ -121,9 +170,9 @@ def evaluate(
 def newest(home: Home) -> tuple[Path, int] | None:
     """The newest report there is, and when it was written, in nanoseconds as the file system counts them."""
     found = []
-    for path in home.reports.rglob("*.html"):
-        with suppress(FileNotFoundError):  # removed since it was listed
-            found.append((path, path.stat().st_mtime_ns))
+    with suppress(FileNotFoundError):  # `forget` and `wipe` remove them while they are listed: all of them
+        for pattern in ("*.html", "*/*.html"):
+            found += [(path, path.stat().st_mtime_ns) for path in home.reports.glob(pattern)]
     return max(found, key=lambda each: each[1], default=None)
 
 

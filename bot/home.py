@@ -22,7 +22,7 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 KEY_BYTES = 32
 LOOKS = 6
 """How often a lock is tried before it counts as held, a twentieth of a second apart."""
-LOCKS = ("login.lock", "train.lock")
+LOCKS = ("login.lock", "train.lock", "measure.lock")
 FILES = (
     "account.session*",
     "login.session*",
@@ -141,6 +141,11 @@ class Home:
         when another has them."""
         return _holding(self.path / "train.lock", what, "at work on the dataset and the adapters here")
 
+    def holding_measuring(self, what: str) -> AbstractContextManager[None]:
+        """Hold the reports for this process: two would write into one another's. Raises UserError when another has
+        them."""
+        return _holding(self.path / "measure.lock", what, "measuring an adapter here")
+
     def ours(self) -> list[Path]:
         """The files, folders apart, that doppelgram itself put here; the locks come last."""
         return sorted(_matching(self.path, FILES), key=lambda path: path.name in LOCKS)
@@ -156,6 +161,10 @@ class Home:
     def trainer(self) -> str | None:
         """The command that is at work on dataset and adapters now, such as `doppelgram train`; None if nobody is."""
         return self._holder("train.lock")
+
+    def measurer(self) -> str | None:
+        """The command that is measuring an adapter now, such as `doppelgram evaluate`; None if nobody is."""
+        return self._holder("measure.lock")
 
     def _holder(self, lock: str) -> str | None:
         try:

@@ -300,10 +300,11 @@ async def test_wipe_holds_every_lock_until_nothing_is_left_but_the_locks(
 ) -> None:
     """What wipe deletes is looked at while it deletes: nobody else can begin in that home meanwhile."""
     home = Home.at(terminal.home)
+    holdings = (home.holding_login, home.holding_training, home.holding_measuring)
     refused: list[str] = []
 
     def look(path: Path, missing_ok: bool = False) -> None:
-        for holding in (home.holding_login, home.holding_training) if path.name not in LOCKS else ():
+        for holding in holdings if path.name not in LOCKS else ():
             with pytest.raises(UserError, match="doppelgram wipe"), holding("pull"):
                 pass
         refused.append(path.name)

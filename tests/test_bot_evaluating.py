@@ -1,29 +1,30 @@
 """An evaluation over a home folder: its report lies where the page looks for it, closed to others."""
 
 import json
+import shutil
 import stat
 import weakref
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import typer
 
-from bot import evaluating, progress, speaker
+from bot import erase, evaluating, progress, speaker
 from bot.commands import evaluation
 from bot.desk import Desk
 from bot.home import Home
 from bot.settings import Settings
-from bot.web.report import newest
 from data.consent import Ledger
-from data.errors import UserError
+from data.errors import ExitCode, UserError
 from data.samples import write_private
 from data.transcript import Scope
 from tests import training_models as models
+from tests.terminal import Terminal
 from tests.test_training_evaluation import SMALL, talk
-from training import train
+from training import adapter, train
 from training.model import LanguageModel
 from training.schedule import TrainOptions
 
@@ -40,20 +41,26 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, 
     options = TrainOptions(max_steps=3, rank=4, alpha=8)
     train.train(model, home.dataset, home.adapters / "me", options)
     with Desk.at(Settings(home=home.path), home) as desk:
+        agreed(desk)
         yield desk, model
+
+
+def agreed(desk: Desk) -> None:
+    """Everybody in these chats has agreed."""
+    for chat in range(1, 6):
+        Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
 
 
 def test_the_report_and_its_figures_lie_where_the_page_finds_them(
     household: tuple[Desk, LanguageModel], tmp_path: Path
 ) -> None:
-    from training import adapter
-
     desk, model = household
     made = adapter.read(desk.home.adapters / "me")
     with progress.bar("evaluate", hidden=True) as bar:
         found = evaluating.evaluate(desk, model, made, SMALL, bar, tmp_path / "copy.html")
-    page = newest(desk.home)
+    page, written = evaluating.newest(desk.home) or (Path(), 0)
     assert page == desk.home.reports / "me" / "report.html"
+    assert written == page.stat().st_mtime_ns
     assert found["report"] == str(page)
     assert (tmp_path / "copy.html").read_bytes() == page.read_bytes()
     figures = json.loads(page.with_name("report.json").read_text(encoding="utf-8"))
@@ -72,11 +79,66 @@ def test_the_report_and_its_figures_lie_where_the_page_finds_them(
     assert found["caution"] is None
 
 
+@dataclass
+class Forgetting:
+    """Another command that forgets a chat, once as much of an evaluation is done."""
+
+    home: Home
+    at_share: float
+    done: bool = False
+
+    def at(self, share: float, words: str) -> None:
+        if share >= self.at_share:
+            self.forget()
+
+    def note(self, words: str) -> None:
+        """Nothing is noted."""
+
+    def forget(self) -> None:
+        if not self.done:
+            self.done = True
+            with Desk.at(Settings(home=self.home.path), self.home) as desk:
+                erase.forget(desk, 1)
+
+
+@pytest.mark.parametrize("at_share", [0.4, 2.0], ids=["midway", "once all is written"])
+def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
+    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_share: float
+) -> None:
+    first, model = household
+    home, copy = Home.at(tmp_path / "home"), tmp_path / "copy.html"
+    shutil.copytree(first.home.dataset, home.dataset)
+    shutil.copytree(first.home.adapters, home.adapters)
+    other = Forgetting(home, at_share)
+
+    def write(path: Path, text: str) -> None:
+        write_private(path, text)
+        other.forget()
+
+    monkeypatch.setattr(evaluating, "write_private", write)
+    with Desk.at(Settings(home=home.path), home) as desk:
+        agreed(desk)
+        made = adapter.read(home.adapters / "me")
+        with pytest.raises(UserError, match="was forgotten meanwhile") as refused:
+            evaluating.evaluate(desk, model, made, SMALL, other, copy)
+    assert refused.value.code is ExitCode.CONSENT
+    assert other.done
+    assert [path for path in (*home.reports.rglob("*"), copy) if path.is_file()] == []
+
+
+async def test_one_evaluation_at_a_time_and_none_while_all_is_wiped(tmp_path: Path) -> None:
+    shell = Terminal(tmp_path)
+    home = Home.at(shell.home)
+    with home.holding_measuring("evaluate"):
+        for verb in ("evaluate", "evaluate --quick", "wipe --yes"):
+            refused = (await shell(*verb.split())).failed(1)
+            assert "`doppelgram evaluate` is measuring an adapter here." in refused.err
+    assert home.path.exists()
+
+
 def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be_looked_at(
     household: tuple[Desk, LanguageModel], tmp_path: Path
 ) -> None:
-    from training import adapter
-
     desk, model = household
     home = Home.at(tmp_path / "home")
     few = [talk(dialog, day, 1) for dialog in (1, 2) for day in range(4)]
@@ -87,6 +149,7 @@ def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be
     made = adapter.read(desk.home.adapters / "me")
     made = replace(made, card=replace(made.card, dataset="an earlier one"))
     with Desk.at(Settings(home=home.path), home) as poor, progress.bar("evaluate", hidden=True) as bar:
+        agreed(poor)
         found = evaluating.evaluate(poor, model, made, SMALL, bar)
     assert found["n"] == {"held_out_replies": 16, "contexts": 16, "conversations": 8, "chats": 2}
     figures = [found["Q2"]["one"]["twin"], found["Q3"]["one"]["impostor"], found["Q1"]["bits"]["base"]]
@@ -103,8 +166,6 @@ def test_with_too_little_held_out_there_is_no_figure_but_a_report_of_what_can_be
 def test_each_adapter_is_measured_on_the_same_conversations_whatever_it_was_cut_by(
     household: tuple[Desk, LanguageModel],
 ) -> None:
-    from training import adapter
-
     desk, _ = household
     made = adapter.read(desk.home.adapters / "me")
     other = replace(made, card=replace(made.card, silence=60 * 86_400.0))
@@ -115,10 +176,10 @@ def test_an_adapter_that_may_no_longer_speak_is_not_measured_beside_another(
     household: tuple[Desk, LanguageModel],
 ) -> None:
     desk, _ = household
+    Ledger(desk.archive).revoke(1, datetime.now(UTC))
     with pytest.raises(UserError, match="me is stale"):
         evaluation.wanted(desk, ("me", "me"))
-    for chat in range(1, 6):
-        Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
+    agreed(desk)
     assert [each.card.name for each in evaluation.wanted(desk, ("me", "me"))] == ["me", "me"]
     with pytest.raises(UserError, match="other"):
         evaluation.wanted(desk, ("me", "other"))
@@ -128,8 +189,6 @@ def test_the_model_of_one_adapter_is_gone_before_that_of_the_next_is_loaded(
     household: tuple[Desk, LanguageModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk, _ = household
-    for chat in range(1, 6):
-        Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
     loaded: list[weakref.ref[object]] = []
 
     def load(*_: object) -> LanguageModel:
@@ -151,8 +210,6 @@ def test_one_file_for_two_adapters_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_held_out_is_one_sentence(household: tuple[Desk, LanguageModel], tmp_path: Path) -> None:
-    from training import adapter
-
     desk, model = household
     home = Home.at(tmp_path / "home")
     models.dataset(home.dataset, models.windows(4))

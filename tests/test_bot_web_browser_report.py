@@ -52,7 +52,7 @@ def test_a_report_is_begun_stopped_gone_on_with_and_appears_by_itself(chromium: 
         expect(room).to_contain_text("Beginning")
         assert seen.findings() == []
         expect(report.locator("h1")).to_be_visible(timeout=SOON)
-        expect(room.get_by_role("button", name="Measure")).to_be_visible()
+        expect(room.get_by_role("button", name="Measure")).to_be_visible(timeout=SOON)
         expect(seen.page.locator("#framed")).to_contain_text("Made")
         assert seen.findings() == []
     assert (home.reports / "me" / "report.html").exists()

@@ -16,7 +16,7 @@ from bot.control import Control
 from bot.desk import Desk
 from bot.livedb import LiveDb
 from bot.suggestion import State
-from bot.web.errand import Errand
+from bot.web.job import Job
 from bot.web.watch import TOPICS, Watch
 from bot.web.workshop import Workshop
 from sandbox.stage import FIRST_CONTACT as JUNO
@@ -100,7 +100,7 @@ def test_fifty_streams_hear_all_and_leave_nothing_behind(house: PaperHouse, clie
 
 async def test_the_look_at_the_files_ends_with_the_last_stream_and_keeps_nothing_of_them(house: PaperHouse) -> None:
     with Desk.at(house.settings, house.home) as desk:
-        watch = Watch(desk, Workshop.of(house.settings, house.home), Errand(house.settings, house.home))
+        watch = Watch(desk, Workshop.of(house.settings, house.home), Job(house.settings, house.home))
         for _ in range(4):
             streams = [watch.changes(5.0) for _ in range(50)]
             assert [await anext(each) for each in streams] == [list(TOPICS)] * 50

@@ -175,6 +175,20 @@ def test_a_damaged_piece_and_one_of_another_adapter_are_made_anew(tmp_path: Path
     assert len(made) == 3
 
 
+def test_a_piece_that_may_no_longer_be_used_once_it_is_made_is_not_written(tmp_path: Path) -> None:
+    allowed = [True]
+
+    def demand() -> None:
+        if not allowed[0]:
+            raise PermissionError("forgotten")
+
+    pieces = Pieces(tmp_path / "p", "a", demand)
+    assert pieces.get("x", lambda: 7) == 7
+    with pytest.raises(PermissionError):
+        pieces.get("y", lambda: allowed.clear() or allowed.append(False))
+    assert [path.name for path in (tmp_path / "p").iterdir()] == ["x.json"]
+
+
 def test_that_nothing_is_held_out_is_said_before_anything_is_computed(tuned: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no reply of yours was held out"):
         evaluation.run(tuned, material(chats=0), Pieces(tmp_path / "p", "k"), SMALL)

@@ -5,7 +5,7 @@ weights, so nothing is taken over from another adapter, dataset or size.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from training.measures import likelihood, probes
 from training.measures.exchange import Exchange
 from training.model import LanguageModel
 from training.parts import SIDES, Parts
-from training.pieces import Pieces
+from training.pieces import Pieces, nothing
 from training.style import Reply
 
 Progress = Callable[[float, str], None]
@@ -98,7 +98,11 @@ def run(
     if not material.held_out or not material.windows:
         raise ValueError("no reply of yours was held out")
     parts = Parts(model, material, pieces, size, seed, top_p)
-    helped = partial(_anew, again, pieces, size, seed, top_p) if again and crew.suits(model) else None
+    helped = (
+        partial(_anew, again, replace(pieces, demand=nothing), size, seed, top_p)
+        if again and crew.suits(model)
+        else None
+    )
     crew.make(parts.all(), progress, helped)
     progress(1.0, "done")
     probed = {side: parts.probes(side) for side in SIDES}

@@ -15,12 +15,18 @@ from data.samples import write_private
 ROOMS = ("data", "training")
 
 
+def nothing() -> None:
+    """Nothing is demanded."""
+
+
 @dataclass(frozen=True)
 class Pieces:
     """Finished pieces in a folder. A piece with another key, or a damaged one, is as good as none."""
 
     folder: Path
     key: str
+    demand: Callable[[], None] = nothing
+    """Raises where what they are made of may no longer be used: then none is written."""
 
     def get(self, name: str, make: Callable[[], Any]) -> Any:
         """The piece, made and written now where it is not there. It must survive JSON."""
@@ -32,6 +38,7 @@ class Pieces:
         except (OSError, ValueError, KeyError, TypeError):
             pass
         value = make()
+        self.demand()
         private_folder(self.folder)
         write_private(path, json.dumps({"key": self.key, "value": value}, ensure_ascii=False))
         return value

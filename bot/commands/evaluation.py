@@ -45,7 +45,7 @@ def evaluate(
     from bot import consented
     from bot.desk import Desk
 
-    with Desk.open() as desk:
+    with Desk.open() as desk, desk.home.holding_measuring("evaluate"):
         consented.demand_dataset(desk)
         (adapter,) = wanted(desk, None)
         from bot import evaluating, measure, progress, speaker
@@ -77,7 +77,7 @@ def appraise(full: bool, html: Path | None, compare: tuple[str, str] | None, as_
     from bot import consented, evaluating
     from bot.desk import Desk
 
-    with Desk.open() as desk:
+    with Desk.open() as desk, desk.home.holding_measuring("evaluate"):
         consented.demand_dataset(desk)
         scored = [_appraised(desk, adapter, full, html) for adapter in wanted(desk, compare)]
     for warned in (each["caution"] for each in scored if each["caution"]):

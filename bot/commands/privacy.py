@@ -89,7 +89,7 @@ def wipe(yes: Yes = False, as_json: Json = False) -> None:
         home: Home = desk.home
         if not yes and not ask.confirmed(f"Everything in {home.path} is deleted: login, messages, adapters.", "wipe"):
             raise UserError("Nothing was deleted.", "To delete everything, confirm, or give --yes.", ExitCode.USAGE)
-    with home.holding_login("wipe"), home.holding_training("wipe"):
+    with home.holding_login("wipe"), home.holding_training("wipe"), home.holding_measuring("wipe"):
         with Desk.open() as desk:
             ended = _end_login(desk)
         elsewhere = renting.held(home)  # of which nothing here will know

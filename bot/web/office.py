@@ -20,7 +20,7 @@ from bot.control import Control
 from bot.desk import Desk
 from bot.review import Review
 from bot.web.access import Keys
-from bot.web.errand import Errand
+from bot.web.job import Job
 from bot.web.model import Model
 from bot.web.rounds import Table
 from bot.web.talk import Talk
@@ -67,7 +67,7 @@ class Office:
     model: Model
     templates: Environment
     shop: Workshop
-    measuring: Errand
+    measuring: Job
     """What makes a report, begun here."""
     talks: dict[int, Talk] = field(default_factory=dict)
     """What was tried out in each chat, in memory alone."""
@@ -92,6 +92,8 @@ class Office:
     def close(self) -> None:
         """Stop what was begun here."""
         self.model.close()
+        self.shop.job.stop()
+        self.measuring.stop()  # both at once, then wait for each
         self.shop.close()
         self.measuring.close()
 

@@ -11,8 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from bot import evaluating
-from bot.web.errand import INTERRUPTED
-from bot.web.office import Office, of
+from bot.web.office import Office, form, of
 from data.errors import UserError
 
 POLICY = "sandbox; default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
@@ -25,11 +24,8 @@ async def page(request: Request) -> Response:
 
 
 async def measuring(request: Request) -> Response:
-    """How the measuring goes, and the report where another one than was seen is there."""
-    office = of(request)
-    made = _made(office)
-    anew = request.query_params.get("seen", "") != made["stamp"]
-    return office.show("measuring.html", anew=anew, **made, **_measuring(office))
+    """How the measuring goes."""
+    return _show(of(request), request.query_params.get("seen", ""))
 
 
 async def switch(request: Request) -> Response:
@@ -37,14 +33,14 @@ async def switch(request: Request) -> Response:
     office = of(request)
     match request.path_params["switch"]:
         case "start":
-            if office.measuring.busy:
+            if office.measuring.busy or office.desk.home.measurer():
                 raise UserError("It is being measured already.", "Stop it first, or wait for it.")
             office.measuring.start("evaluate", "--quick")
         case "stop":
             office.measuring.stop()
         case _:
             raise HTTPException(404)
-    return office.show("measuring.html", anew=False, **_measuring(office))
+    return _show(office, (await form(request)).get("seen", [""])[0])
 
 
 async def file(request: Request) -> Response:
@@ -53,6 +49,12 @@ async def file(request: Request) -> Response:
     if found is None:
         raise HTTPException(404)
     return HTMLResponse(found[0].read_bytes(), headers={"content-security-policy": POLICY})
+
+
+def _show(office: Office, seen: str) -> Response:
+    """How it goes, and with it the report where another one than was seen is there."""
+    made = _made(office)
+    return office.show("measuring.html", anew=seen != made["stamp"], **made, **_measuring(office))
 
 
 def _made(office: Office) -> dict[str, Any]:
@@ -68,8 +70,9 @@ def _measuring(office: Office) -> dict[str, Any]:
     return {
         "busy": busy,
         "far": office.measuring.far if busy else None,
+        "elsewhere": None if busy else office.desk.home.measurer(),
         "why": office.measuring.why,
-        "stopped": office.measuring.code == INTERRUPTED,
+        "stopped": office.measuring.stopped,
     }
 
 

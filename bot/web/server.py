@@ -15,7 +15,7 @@ from bot.home import Home
 from bot.settings import Settings
 from bot.web.access import Access, Address, Keys
 from bot.web.app import app
-from bot.web.errand import Errand
+from bot.web.job import Job
 from bot.web.model import Model, Own
 from bot.web.office import Office
 from bot.web.watch import Watch
@@ -98,7 +98,7 @@ class _Thread(threading.Thread):
     async def _serve(self) -> None:
         settings, home, model, keys, address, listener = self._parts
         with Desk.at(settings, home) as desk, Desk.at(settings, home) as other:
-            watch = Watch(other, Workshop.of(settings, home), Errand(settings, home))
+            watch = Watch(other, Workshop.of(settings, home), Job(settings, home))
             office = Office.at(desk, watch, keys, model)
             self._server = _Server(app(office, address), watch, self.opened)
             try:

@@ -15,7 +15,7 @@ from bot.control import Control
 from bot.curve import Curve
 from bot.desk import Desk
 from bot.suggestion import OPEN
-from bot.web.errand import Errand
+from bot.web.job import Job
 from bot.web.workshop import Workshop
 
 LOOK = 0.05
@@ -28,11 +28,12 @@ TOPICS = ("waiting", "chats", "state", "training", "report", "log")
 @dataclass(slots=True)
 class Watch:
     """The look, and who waits for it. It runs while there is a stream; `desk` is for it alone: a connection is not told
-    of its own commits. `shop`: a training that ends writes its last line before its process is gone."""
+    of its own commits. `shop`: a training that ends writes its last line before its process is gone. `measuring`: what
+    makes a report, begun on the page."""
 
     desk: Desk
     shop: Workshop
-    measuring: Errand
+    measuring: Job
     streams: int = 0
     closed: bool = False
     _seen: dict[str, str] = field(default_factory=dict)
@@ -110,7 +111,7 @@ class Watch:
             + _print(archive.execute("SELECT id, title, last_at FROM dialogs")),
             "state": f"{Control(self.desk.live).paused(self.desk.now)} {self.desk.home.holder()}",
             "training": f"{Curve.of(self.desk.home).fingerprint()} {self.shop.fingerprint()}",
-            "report": f"{evaluating.newest(self.desk.home)} {self.measuring.fingerprint()}",
+            "report": f"{evaluating.newest(self.desk.home)} {self.desk.home.measurer()} {self.measuring.fingerprint()}",
             "log": _print(live.execute("SELECT id, state FROM outbox ORDER BY id DESC LIMIT 100")),
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.curve import Course, Curve
 from bot.home import Home
 from bot.settings import Settings
-from bot.web.errand import Errand
+from bot.web.job import Job
 from data.errors import UserError
 
 
@@ -17,12 +17,12 @@ class Workshop:
     """What starts and stops it."""
 
     home: Home
-    errand: Errand
+    job: Job
 
     @classmethod
     def of(cls, settings: Settings, home: Home) -> "Workshop":
         """That of a home folder."""
-        return cls(home, Errand(settings, home))
+        return cls(home, Job(settings, home))
 
     def course(self) -> Course | None:
         """How the last one goes or went."""
@@ -31,32 +31,32 @@ class Workshop:
     @property
     def busy(self) -> bool:
         """Whether one is going on, or beginning, here or elsewhere."""
-        return self.errand.busy or self.home.trainer() is not None
+        return self.job.busy or self.home.trainer() is not None
 
     def fingerprint(self) -> str:
         """What changes with whatever it does, but for its course."""
-        return f"{self.busy} {self.errand.fingerprint()}"
+        return f"{self.busy} {self.job.fingerprint()}"
 
     @property
     def why(self) -> str:
         """What went wrong with the one that was begun here last."""
-        return self.errand.why
+        return self.job.why
 
     def start(self, minutes: float | None) -> None:
         """Begin one, or go on with what was stopped. Raises UserError where one is going on."""
         if self.busy:
             raise UserError("A training is going on here already.", "Stop it first, or wait for it.")
-        self.errand.start("train", *(["--minutes", f"{minutes:g}"] if minutes else []))
+        self.job.start("train", *(["--minutes", f"{minutes:g}"] if minutes else []))
 
     def stop(self) -> None:
         """Interrupt the one that goes on, as Ctrl-C would: what was learned is kept."""
         course = self.course()
-        if self.errand.busy:
-            self.errand.stop()
+        if self.job.busy:
+            self.job.stop()
         elif course and self.home.trainer() == "doppelgram train":
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(course.pid, signal.SIGINT)
 
     def close(self) -> None:
         """The page ends, and what was begun here with it."""
-        self.errand.close()
+        self.job.close()
