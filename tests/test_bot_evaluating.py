@@ -1,6 +1,7 @@
 """An evaluation over a home folder: its report lies where the page looks for it, closed to others."""
 
 import json
+import os
 import shutil
 import stat
 import weakref
@@ -47,7 +48,7 @@ def household(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, 
 
 def agreed(desk: Desk) -> None:
     """Everybody in these chats has agreed."""
-    for chat in range(1, 6):
+    for chat in range(6):
         Ledger(desk.archive).grant(chat, Scope.CHAT, "test", "test", datetime.now(UTC))
 
 
@@ -101,17 +102,19 @@ class Forgetting:
                 erase.forget(desk, 1)
 
 
-@pytest.mark.parametrize("at_share", [0.4, 2.0], ids=["midway", "once all is written"])
+@pytest.mark.parametrize("when", ["midway", "while it is written", "once all is written"])
 def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
-    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_share: float
+    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     first, model = household
     home, copy = Home.at(tmp_path / "home"), tmp_path / "copy.html"
     shutil.copytree(first.home.dataset, home.dataset)
     shutil.copytree(first.home.adapters, home.adapters)
-    other = Forgetting(home, at_share)
+    other = Forgetting(home, 0.4 if when == "midway" else 2.0)
 
     def write(path: Path, text: str) -> None:
+        if when == "while it is written":
+            other.forget()  # the folder is gone
         write_private(path, text)
         other.forget()
 
@@ -124,6 +127,28 @@ def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
     assert refused.value.code is ExitCode.CONSENT
     assert other.done
     assert [path for path in (*home.reports.rglob("*"), copy) if path.is_file()] == []
+
+
+def test_a_report_that_is_written_while_reports_are_removed_is_removed_too(
+    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, late = Home.at(tmp_path / "home"), [True]
+    shutil.copytree(household[0].home.dataset, home.dataset)
+    home.reports.mkdir()
+    (home.reports / "report.html").write_text("they wrote")
+    remove = os.rmdir
+
+    def rmdir(path: str, **where: int | None) -> None:
+        if late and Path(path).name == home.reports.name:
+            late.clear()
+            (home.reports / "report.json").write_text("they wrote")
+        remove(path, **where)
+
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    with Desk.at(Settings(home=home.path), home) as desk:
+        erase.forget(desk, 1)
+    assert not late
+    assert not home.reports.exists()
 
 
 async def test_one_evaluation_at_a_time_and_none_while_all_is_wiped(tmp_path: Path) -> None:
@@ -215,9 +240,7 @@ def test_nothing_held_out_is_one_sentence(household: tuple[Desk, LanguageModel],
     models.dataset(home.dataset, models.windows(4))
     write_private(home.dataset / "test.jsonl", "")
     made = adapter.read(desk.home.adapters / "me")
-    with (
-        Desk.at(Settings(home=home.path), home) as poor,
-        progress.bar("evaluate", hidden=True) as bar,
-        pytest.raises(UserError, match="nothing to measure with: no reply of yours"),
-    ):
-        evaluating.evaluate(poor, model, made, SMALL, bar)
+    with Desk.at(Settings(home=home.path), home) as poor, progress.bar("evaluate", hidden=True) as bar:
+        agreed(poor)
+        with pytest.raises(UserError, match="nothing to measure with: no reply of yours"):
+            evaluating.evaluate(poor, model, made, SMALL, bar)

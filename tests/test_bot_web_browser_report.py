@@ -47,6 +47,7 @@ def test_a_report_is_begun_stopped_gone_on_with_and_appears_by_itself(chromium: 
         expect(seen.page.locator("#framed")).to_contain_text("There is no report yet")
         room.get_by_role("button", name="Measure").click()
         expect(room).to_contain_text("Beginning")
+        expect(room.get_by_role("button", name="Stop")).to_be_focused()
         room.get_by_role("button", name="Stop").click()
         room.get_by_role("button", name="Go on").click(timeout=SOON)
         expect(room).to_contain_text("Beginning")

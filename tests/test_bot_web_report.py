@@ -99,6 +99,7 @@ def test_a_page_that_is_closed_stops_what_it_measured(home: Home, monkeypatch: p
         assert begun[0].poll() is not None
     finally:
         begun[0].kill()
+        begun[0].communicate()
 
 
 def test_a_child_writes_more_than_a_pipe_holds_and_says_how_far_it_is(
