@@ -144,7 +144,6 @@ def _evaluate(still: _Still, model: "LanguageModel", size: "Size", bar: Shown, h
         ) from error
     bar.at(0.9, "telling the replies apart")
     scored = scores.scores(some, found)
-    still.demand()
     made = datetime.now(desk.zone).strftime("%Y-%m-%d %H:%M")
     page = report.html(
         scored,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -25,7 +26,7 @@ from data.transcript import Scope
 from tests import training_models as models
 from tests.terminal import Terminal
 from tests.test_training_evaluation import SMALL, talk
-from training import adapter, train
+from training import adapter, crew, report, train
 from training.model import LanguageModel
 from training.schedule import TrainOptions
 
@@ -102,7 +103,7 @@ class Forgetting:
                 erase.forget(desk, 1)
 
 
-@pytest.mark.parametrize("when", ["midway", "while it is written", "once all is written"])
+@pytest.mark.parametrize("when", ["midway", "while it is drawn", "while it is written", "once all is written"])
 def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
     household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
@@ -118,7 +119,15 @@ def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
         write_private(path, text)
         other.forget()
 
+    def draw(*values: Any, **others: Any) -> str:
+        if when == "while it is drawn":
+            other.forget()
+        return drawn(*values, **others)
+
+    drawn = report.html
+    monkeypatch.setattr(report, "html", draw)
     monkeypatch.setattr(evaluating, "write_private", write)
+    monkeypatch.setattr(crew, "suits", lambda _: when == "midway")  # a helper is told what to make, too
     with Desk.at(Settings(home=home.path), home) as desk:
         agreed(desk)
         made = adapter.read(home.adapters / "me")

@@ -123,6 +123,26 @@ def test_a_child_writes_more_than_a_pipe_holds_and_says_how_far_it_is(
     assert all(file.closed for file in files), "what it wrote is gone"
 
 
+def test_what_is_stopped_is_given_the_time_to_keep_what_it_has_though_the_page_is_closed_meanwhile(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "import sys, time; from pathlib import Path\n"
+        "def far(share): print(f'evaluate: {share}%, a', file=sys.stderr, flush=True)\n"
+        "try:\n    far(1); time.sleep(600)\n"
+        f"except KeyboardInterrupt:\n    far(2); time.sleep(1); Path({str(home.path / 'kept')!r}).touch()"
+    )
+    begun = instead(monkeypatch, script)
+    one = Job(Settings(home=home.path), home)
+    one.start("evaluate")
+    wait(lambda: one.far is not None, "it listens")
+    one.stop()
+    wait(lambda: one.far == (0.02, "a"), "it was told")
+    one.close()
+    begun[0].communicate()
+    assert (home.path / "kept").exists()
+
+
 def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[subprocess.Popen[bytes]]:
     """Have this run in place of the verb; the processes that were begun."""
     begin, begun = subprocess.Popen, list[subprocess.Popen[bytes]]()
