@@ -141,14 +141,12 @@ def models(persons: Sequence[Person]) -> dict[str, Any]:
 def _scored(folders: Mapping[str, Path], who: tuple[str, str]) -> list[Any]:
     """A person's windows under the base, or under somebody's adapter."""
     from training import adapter as adapters
-    from training import precision
     from training.measures import likelihood
 
     (id_, under), loaded = who, _model()
     if under != BASE:
         adapters.attach(loaded, folders[under])
-    with precision.mixed(loaded):
-        found = likelihood.score(loaded, _windows(_person(id_)), _as_it_is, under != BASE)
+    found = likelihood.score(loaded, _windows(_person(id_)), _as_it_is, under != BASE)
     if under != BASE:
         adapters.detach(loaded)
     _say(f"{id_} under {under}")

@@ -13,7 +13,7 @@ import pytest
 from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
-from training import evaluation, parts, pieces, report, scores, train
+from training import evaluation, parts, pieces, precision, report, scores, train
 from training.evaluation import Size
 from training.generate import Generator
 from training.material import Material
@@ -187,6 +187,16 @@ def test_a_piece_that_may_no_longer_be_used_once_it_is_made_is_not_written(tmp_p
     with pytest.raises(PermissionError):
         pieces.get("y", lambda: allowed.clear() or allowed.append(False))
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["x.json"]
+
+
+def test_what_another_cpu_measured_in_another_precision_is_measured_again(
+    tuned: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = set()
+    for units in (True, False):
+        monkeypatch.setattr(precision, "has_units", lambda units=units: units)
+        keys.add(parts.Parts(tuned, material(), Pieces(tmp_path, "k"), SMALL, 1, 0.9)._pieces.key)
+    assert len(keys) == 2
 
 
 def test_that_nothing_is_held_out_is_said_before_anything_is_computed(tuned: LanguageModel, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import signal
 import weakref
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,9 +15,11 @@ from torch import Tensor, nn
 from data.errors import UserError
 from tests import training_models as models
 from tests.test_training_attention import network
-from training import adapter, attention, precision, ranks, recompute, train
+from training import adapter, attention, evaluate, precision, ranks, recompute, train
 from training.encode import Encoder
 from training.loss import token_losses
+from training.measures import likelihood
+from training.measures.likelihood import Window
 from training.model import LanguageModel
 from training.packing import MicroBatch
 from training.precision import mixed, product
@@ -164,6 +167,30 @@ def test_a_model_that_was_only_read_so_can_be_learned_on() -> None:
     train.add_lora(model, TrainOptions(rank=4))
     _, slopes = gradients(model, nullcontext())
     assert len(slopes) == 2 * 7 * 2
+
+
+@pytest.mark.parametrize("tuned", [True, False])
+def test_an_evaluation_scores_held_out_words_so_and_gives_the_weights_back(
+    tuned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, found, some = models.tiny(), list[set[str]](), [Window(each, 1) for each in models.windows(4)]
+    train.add_lora(model, TrainOptions(rank=4))
+    before = {name: each.clone() for name, each in model.causal.state_dict().items()}
+
+    def score(within: bool) -> float:
+        monkeypatch.setattr(precision, "has_units", lambda: within)
+        return sum(each.text_nll for each in likelihood.score(model, some, lambda each: each.sample, tuned))
+
+    def losses(*values: Any) -> Any:
+        found.append(kinds(model).get(torch.bfloat16, set()))
+        return token_losses(*values)
+
+    monkeypatch.setattr(evaluate, "token_losses", losses)
+    mixed_, exact = score(within=True), score(within=False)
+    assert (found[0], found[-1]) == (set(FROZEN), set())
+    assert mixed_ == pytest.approx(exact, rel=1e-3)
+    assert mixed_ != exact
+    assert all(each.equal(before[name]) for name, each in model.causal.state_dict().items())
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor
 
 from bench import networks
+from data.samples import Sample
 from tests import training_models as models
-from training import evaluate, model, train
+from training import evaluate, model, precision, train
+from training.measures import likelihood
+from training.model import LanguageModel
 from training.schedule import TrainOptions
 from training.unpacked import unpacked
 
@@ -84,12 +87,20 @@ def test_a_base_in_4_bit_learns_the_same_whether_it_was_measured_before_or_not(s
     assert torch.cosine_similarity(measured, never, dim=0) > 0.99
 
 
-def test_a_base_in_4_bit_is_measured_as_it_was_loaded(stored: str, tmp_path: Path) -> None:
+def by_likelihood(loaded: LanguageModel, some: list[Sample]) -> list[evaluate.Scored]:
+    return likelihood.score(loaded, [likelihood.Window(each, 1) for each in some], lambda each: each.sample, True)
+
+
+@pytest.mark.parametrize("measure", [evaluate.held_out, by_likelihood])
+def test_a_base_in_4_bit_is_measured_as_it_was_loaded(
+    stored: str, tmp_path: Path, measure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = []
+    monkeypatch.setattr(precision, "has_units", lambda: True)
     for kernel in (True, False):
         loaded = model.load(stored, tmp_path, "nf4")
         if not kernel:
             for module in loaded.causal.modules():
                 module.support_avx512bf16_for_cpu = False
-        found.append(evaluate.held_out(loaded, models.windows(8)))
+        found.append(measure(loaded, models.windows(8)))
     assert found[0] == found[1]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.samples import Sample
 from data.transcript import Transcript, Turn
+from training import precision
 from training.crew import Part, Told
 from training.evaluate import Scored, choose
 from training.generate import Generator
@@ -43,8 +44,9 @@ class Parts:
         self._model, self._material, self._size, self._seed, self._top_p = model, material, size, seed, top_p
         self.windows = spread(likelihood.readable(material.windows), size.windows, seed)
         self.contexts = spread(material.held_out, size.pairs, seed)
-        # Another version of this program may choose others.
-        self._pieces = replace(pieces, key=key_of(pieces.key, [each.sample for each in self.windows], self.contexts))
+        # Another version of this program may choose others, and another CPU rounds otherwise.
+        what = ([each.sample for each in self.windows], self.contexts, precision.has_units())
+        self._pieces = replace(pieces, key=key_of(pieces.key, *what))
         self._generators = {side: Generator(model, chunk=WHOLE) for side in SIDES}
         self._conditions = likelihood.conditions(material.past, size.fit_tokens, seed)
         self._conditions["adapter"] = self._conditions["base"]

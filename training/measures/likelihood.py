@@ -16,11 +16,13 @@ import numpy as np
 
 from data.samples import Sample
 from data.transcript import Transcript, Turn
+from training import precision
 from training.evaluate import Scored, choose, held_out
 from training.measures.exchange import Exchange
 from training.measures.interval import Clusters, Figure, figure, none, ratio
 from training.measures.nearest import Index, tokens
 from training.model import LanguageModel
+from training.unpacked import unpacked
 
 OWN_MESSAGES, FACTS, RETRIEVED = 20, 20, 10
 CHARACTERS_PER_TOKEN = 3
@@ -135,9 +137,10 @@ def score(
     adapter: bool,
     progress: Callable[[float], None] = lambda _: None,
 ) -> list[Scored]:
-    """The windows under one condition, with the adapter on or off. They are changed before their own text, so it stays
-    the same text."""
-    return held_out(model, [change(window) for window in windows], adapter=adapter, progress=progress)
+    """The windows under one condition, with the adapter on or off, in mixed precision where that is of use. They are
+    changed before their own text, so it stays the same text."""
+    with unpacked(model.causal), precision.mixed(model):
+        return held_out(model, [change(window) for window in windows], adapter=adapter, progress=progress)
 
 
 def compare(windows: Sequence[Window], scored: Mapping[str, Sequence[Scored]], seed: int, own: str = "adapter") -> Bits:
