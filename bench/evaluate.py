@@ -5,7 +5,7 @@
 Needs the extras `train`, `evaluate` and `demo`. Four people of the corpus, the last 30 % of their conversations held
 out. The part on texts alone (`impostor_auc`, `null_auc`) needs no model. For the rest an adapter is trained on 60,000
 tokens of each person; it is kept in the cache folder by the hash of its data, and an interrupted training goes on. Two
-processes of one thread are at work. A CPU with units for bf16 trains and scores in mixed precision (`training.precision`).
+processes of one thread are at work, on a CPU with units for bf16 in mixed precision (`training.precision`).
 """
 
 import argparse
