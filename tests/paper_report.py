@@ -31,7 +31,7 @@ def paper_report(some: Material | None = None) -> str:
         SMALL,
         1,
         bits,
-        Replies(contexts, twin, base, {"twin": 0.8, "base": 1.0}),
+        Replies(contexts, twin, base, {likelihood.RIVALS[0]: base}, {"twin": 0.8, "base": 1.0}),
         (contexts[:3], [[("yep",), ("nope",), ("haha",)]] * 3),
         {"twin": events, "base": events},
         {"twin": facts, "base": facts},

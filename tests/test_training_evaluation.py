@@ -17,14 +17,14 @@ from training import evaluation, parts, pieces, precision, report, scores, train
 from training.evaluation import Size
 from training.generate import Generator
 from training.material import Material
-from training.measures import likelihood, replies
+from training.measures import classify, likelihood, replies
 from training.measures.exchange import exchanges
 from training.measures.likelihood import Window
 from training.model import LanguageModel
 from training.pieces import Pieces
 from training.schedule import TrainOptions
 
-SMALL = Size("small", 40, 200, 40, 70, 70, 3, 2, 1, 100, 4)
+SMALL = Size("small", 40, 200, 40, 70, 70, 35, 3, 2, 1, 100, 4)
 XSS = "<script>alert(1)</script>"
 
 
@@ -107,6 +107,45 @@ def test_a_condition_changes_what_stands_before_and_never_the_words_that_are_sco
     card = likelihood.conditions([replace(e, reply=("i live in oslo by the sea",)) for e in some.past], 100, 1)
     shown = card["base + a card of 20 facts"](window).transcript.turns[0]
     assert (shown.mine, shown.texts[1]) == (False, "i live in oslo by the sea")
+
+
+def test_a_rival_answers_what_the_twin_answers_after_what_its_prompt_is_given(
+    tuned: LanguageModel, done: tuple[Path, Any, Material], tmp_path: Path
+) -> None:
+    some = done[2]
+    made = parts.Parts(tuned, some, Pieces(tmp_path, "k"), SMALL, 1, 0.9)
+    assert made.rivals == likelihood.RIVALS
+    own = {text for each in some.past for text in each.reply}
+    for place, each in enumerate(made.contexts[: SMALL.rival_pairs]):
+        twin = made._before("twin", each)
+        for name in likelihood.RIVALS:
+            turns = made._before(name, each).turns
+            helps, rest = turns[: -len(twin.turns)], turns[-len(twin.turns) :]
+            assert [(t.mine, t.texts) for t in rest] == [(t.mine, t.texts) for t in twin.turns]
+            assert not any(t.mine and t.texts == each.reply and t.at == each.at for t in turns), "not what was replied"
+            if name != "base + a card of 20 facts":  # nobody here ever said who they are
+                assert {text for t in helps if t.mine for text in t.texts} & own, (name, place)
+    written = done[1].replies
+    assert {name: len(one) for name, one in written.rivals.items()} == dict.fromkeys(likelihood.RIVALS, 35)
+    assert written.rivals["base + all messages that fit"] != written.base[:35]
+
+
+def test_a_rival_is_held_against_the_twin_on_the_same_contexts(done: tuple[Path, Any, Material]) -> None:
+    _, found, some = done
+    real = [each.reply for each in found.replies.contexts]
+    found = replace(found, replies=replace(found.replies, twin=[*real[1:], real[0]]))  # a twin who writes alike
+    scored = json.loads(json.dumps(scores.scores(some, found)))
+    assert set(scored["Q2_rivals"]) == set(likelihood.RIVALS)
+    contexts = found.replies.contexts[: SMALL.rival_pairs]
+    for name, each in scored["Q2_rivals"].items():
+        for side, made in (("rival", found.replies.rivals[name]), ("twin", found.replies.twin[: len(contexts)])):
+            pairs = [
+                classify.Pair(c.reply, m, c.conversation, c.dialog) for c, m in zip(contexts, made, strict=True) if m
+            ]
+            assert each[side] == classify.auc(pairs, "characters", found.seed).as_json()
+        assert each["twin"] != each["rival"]
+    names = [each["beside"].partition(",")[0] for each in report.rest(scored) if "prompt" in each["name"]]
+    assert names == list(likelihood.RIVALS)
 
 
 def test_scores_of_other_texts_are_refused(tuned: LanguageModel) -> None:

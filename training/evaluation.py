@@ -34,6 +34,8 @@ class Size:
     pairs: int
     """Contexts that the twin answers once."""
     base_pairs: int
+    rival_pairs: int
+    """Contexts that each rival answers: the base with a help from its prompt alone."""
     suggestions: int
     """Contexts with three proposals."""
     temperature_contexts: int
@@ -43,17 +45,18 @@ class Size:
     max_tokens: int
 
 
-QUICK = Size("quick", 32, 300, 300, 200, 100, 32, 8, 2, 300, 24)
-FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 40, 5, 1200, 48)
+QUICK = Size("quick", 32, 300, 300, 200, 100, 0, 32, 8, 2, 300, 24)
+FULL = Size("full", 200, 2400, 3000, 1000, 1000, 300, 300, 40, 5, 1200, 48)
 
 
 @dataclass(frozen=True)
 class Replies:
-    """The same contexts answered by each side. `base` answered the first `base_pairs` of them only."""
+    """The same contexts answered by each side; `base` and the rivals answered as many of the first as there are."""
 
     contexts: list[Exchange]
     twin: list[Reply]
     base: list[Reply]
+    rivals: dict[str, list[Reply]]
     temperature: dict[str, float]
 
 
@@ -114,6 +117,7 @@ def run(
             parts.contexts,
             parts.replies("twin"),
             parts.replies("base"),
+            {name: parts.replies(name) for name in parts.rivals},
             {side: parts.temperature(side) for side in SIDES},
         ),
         parts.proposals(),

@@ -47,7 +47,8 @@ class Parts:
         # Another version of this program may choose others, and another CPU rounds otherwise.
         what = ([each.sample for each in self.windows], self.contexts, precision.has_units())
         self._pieces = replace(pieces, key=key_of(pieces.key, *what))
-        self._generators = {side: Generator(model, chunk=WHOLE) for side in SIDES}
+        self.rivals = likelihood.RIVALS if size.rival_pairs else ()
+        self._generators = {side: Generator(model, chunk=WHOLE) for side in (*SIDES, *self.rivals)}
         self._conditions = likelihood.conditions(material.past, size.fit_tokens, seed)
         self._conditions["adapter"] = self._conditions["base"]
         self._conditions["adapter, history shuffled"] = likelihood.shuffled(seed)
@@ -56,7 +57,7 @@ class Parts:
         """What can be made one without the other: from both ends it is about as far to the middle, where the short ones
         are."""
         begun = -(-self._size.suggestions // CHUNK)
-        starts = [(side, start) for side in SIDES for start in self._starts(side)]
+        starts = [(side, start) for side in ("twin", *self.rivals, "base") for start in self._starts(side)]
         each = 0.43 / len(starts)
         answered = [
             Part(f"replies of the {s}", each, partial(self._replies, s, n), later=True) for s, n in starts[begun:]
@@ -97,7 +98,7 @@ class Parts:
         return asked, [[tuple(texts) for texts in each] for each in self._pieces.get("proposals", made)]
 
     def replies(self, side: str) -> list[Reply]:
-        """One to each context that this side answers."""
+        """One to each context that this side, or this rival, answers."""
         return [reply for start in self._starts(side) for reply in self._replies(side, start)]
 
     def probes(self, side: str, _: Told = silent) -> tuple[dict[str, probes.Share], dict[int, probes.Share]]:
@@ -107,7 +108,8 @@ class Parts:
         return events, {int(name): probes.Share(*share) for name, share in found["facts"].items()}
 
     def _answered(self, side: str) -> list[Exchange]:
-        return self.contexts[: self._size.pairs if side == "twin" else self._size.base_pairs]
+        size = self._size
+        return self.contexts[: {"twin": size.pairs, "base": size.base_pairs}.get(side, size.rival_pairs)]
 
     def _starts(self, side: str) -> range:
         return range(0, len(self._answered(side)), CHUNK)
@@ -158,20 +160,29 @@ class Parts:
         def made() -> list[Reply]:
             return replies.first(self._write(side, part, start, told))
 
-        return [tuple(texts) for texts in self._pieces.get(f"replies-{side}-{start}", made)]
+        name = f"rival-{self.rivals.index(side)}" if side in self.rivals else side
+        return [tuple(texts) for texts in self._pieces.get(f"replies-{name}-{start}", made)]
 
     def _write(self, side: str, some: list[Exchange], seed: int, told: Told, **how: Any) -> Any:
-        sampling, characters = self._sampling(side), self._size.characters
+        sampling = self._sampling(side)
         with self._switched(side):
             return replies.write(
                 self._generators[side],
                 some,
                 seed=self._seed + seed,
-                characters=characters,
+                before=partial(self._before, side),
                 progress=told,
                 **how,
                 **sampling,
             )
+
+    def _before(self, side: str, each: Exchange) -> Transcript:
+        """What this side reads of a context: its end, and before that what a rival is given."""
+        if side not in self.rivals:
+            return replies.tail(each.before, self._size.characters)
+        # With the real reply behind it, as a help is found by what was said before that; it is taken off again.
+        window = Window(Sample(each.dialog, _whole(each, self._size.characters), 0), each.conversation)
+        return Transcript(self._conditions[side](window).transcript.turns[:-1])
 
     def _probed(self, side: str) -> dict[str, Any]:
         generator, window, sampling = self._generators[side], self._material.window, self._sampling(side)
@@ -184,7 +195,8 @@ class Parts:
         }
 
     def _sampling(self, side: str) -> Mapping[str, Any]:
-        return {"max_tokens": self._size.max_tokens, "temperature": self.temperature(side), "top_p": self._top_p}
+        temperature = self.temperature(side if side in SIDES else "base")
+        return {"max_tokens": self._size.max_tokens, "temperature": temperature, "top_p": self._top_p}
 
     def _switched(self, side: str) -> AbstractContextManager[Any]:
         return nullcontext() if side == "twin" else self._model.without_adapter()

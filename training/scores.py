@@ -68,6 +68,7 @@ def scores(material: Material, found: Evaluation) -> dict[str, Any]:
         "Q1": found.likelihood.as_json(),
         "Q2": q2,
         "Q3": q3,
+        "Q2_rivals": _rivals(found, seed),
         "Q2_length_only": classify.auc(twins, "length", seed).as_json(),
         "Q4": asdict(
             attribution.attribute([e.reply for e in material.past], _by_peer(material.peers), some, twin, seed)
@@ -183,6 +184,18 @@ def _views(
     return {
         "one": {name: classify.auc(pairs, view, seed).as_json() for name, pairs in sides.items()},
         "bundle": {name: classify.auc(classify.bundles(pairs), view, seed).as_json() for name, pairs in sides.items()},
+    }
+
+
+def _rivals(found: Evaluation, seed: int) -> dict[str, dict[str, Any]]:
+    """How well each rival is told from the owner, and the twin on the same contexts."""
+    some, rivals = found.replies.contexts, found.replies.rivals
+    return {
+        name: {
+            side: classify.auc(classify.paired(some[: len(made)], replies), "characters", seed).as_json()
+            for side, replies in (("rival", made), ("twin", found.replies.twin[: len(made)]))
+        }
+        for name, made in rivals.items()
     }
 
 

@@ -25,6 +25,8 @@ from training.model import LanguageModel
 from training.unpacked import unpacked
 
 OWN_MESSAGES, FACTS, RETRIEVED = 20, 20, 10
+RIVALS = ("base + all messages that fit", "base + a card of 20 facts", "base + 10 turns of this chat")
+"""The conditions that might do without a training."""
 CHARACTERS_PER_TOKEN = 3
 """A cautious guess, for "as many messages as fit"."""
 _FACT = re.compile(

@@ -30,18 +30,15 @@ def write(
     *,
     n: int = 1,
     seed: int = 1,
-    characters: int = 1200,
+    before: Callable[[Exchange], Transcript] = lambda each: tail(each.before, 1200),
     kept: bool = False,
     progress: Callable[[float], None] = lambda _: None,
     **sampling: Any,
 ) -> list[tuple[Candidate, ...]]:
-    """Up to `n` candidates for each context, of which the last `characters` are read. A context's seed is its place.
+    """Up to `n` candidates for each context, of which `before` tells what is read. A context's seed is its place.
     `kept`: what was read of them is remembered, as far as the generator's bound goes, for when they are written again.
     """
-    asked = [
-        Request(tail(each.before, characters), n, seed * 100_003 + place, dialog=id(each))
-        for place, each in enumerate(some)
-    ]
+    asked = [Request(before(each), n, seed * 100_003 + place, dialog=id(each)) for place, each in enumerate(some)]
     return answers(generator, asked, kept=kept, progress=progress, **sampling)
 
 
