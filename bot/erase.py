@@ -23,6 +23,7 @@ from data.transcript import Scope
 from training import adapter as adapters
 
 TRIES = 3
+"""How often a folder is deleted in which something appears meanwhile, before that is an error."""
 
 
 def forget(desk: Desk, *dialog_ids: int) -> dict[str, Any]:

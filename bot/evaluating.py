@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bot import consented
+from bot import chosen, consented
 from bot.curve import Curve
 from bot.desk import Desk
 from bot.home import Home
@@ -71,13 +71,14 @@ def evaluate(
     try:
         found = _evaluate(still, model, size, bar, html)
         still.demand()  # once more when all is written: what is forgotten from here on removes it
-    except (UserError, OSError):  # the latter where the folder is removed while it is written to
-        if not still.holds():
+    except OSError:
+        still.demand()  # the folder was removed while it was written to
+        raise
+    finally:
+        if not still.holds():  # also where it was interrupted: a helper process writes without asking
             shutil.rmtree(still.folder, ignore_errors=True)
             if html:
                 html.unlink(missing_ok=True)
-        still.demand()
-        raise
     return found
 
 
@@ -97,8 +98,8 @@ class _Still:
 
     def holds(self) -> bool:
         """Whether it may."""
-        cards = (self.dataset, self.adapter.card)
-        return not any(consented.ended(self.desk, card.scopes, card.built_at) for card in cards)
+        dataset, stale = self.dataset, chosen.is_stale(self.adapter, self.desk.archive)
+        return not stale and not consented.ended(self.desk, dataset.scopes, dataset.built_at)
 
     def demand(self) -> None:
         """Raise UserError (exit 7) where it may not."""

@@ -19,6 +19,7 @@ from bot.commands import evaluation
 from bot.desk import Desk
 from bot.home import Home
 from bot.settings import Settings
+from data import samples
 from data.consent import Ledger
 from data.errors import ExitCode, UserError
 from data.samples import write_private
@@ -103,15 +104,31 @@ class Forgetting:
                 erase.forget(desk, 1)
 
 
+@pytest.fixture
+def own(household: tuple[Desk, LanguageModel], tmp_path: Path) -> Iterator[tuple[Desk, Forgetting]]:
+    """The same home for one test, and who forgets a chat there."""
+    first, home = household[0].home, Home.at(tmp_path / "home")
+    shutil.copytree(first.dataset, home.dataset)
+    shutil.copytree(first.adapters, home.adapters)
+    with Desk.at(Settings(home=home.path), home) as desk:
+        agreed(desk)
+        yield desk, Forgetting(home, 2.0)
+
+
+def files(*places: Path) -> list[Path]:
+    return [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+
+
 @pytest.mark.parametrize("when", ["midway", "while it is drawn", "while it is written", "once all is written"])
 def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
-    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+    household: tuple[Desk, LanguageModel],
+    own: tuple[Desk, Forgetting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
 ) -> None:
-    first, model = household
-    home, copy = Home.at(tmp_path / "home"), tmp_path / "copy.html"
-    shutil.copytree(first.home.dataset, home.dataset)
-    shutil.copytree(first.home.adapters, home.adapters)
-    other = Forgetting(home, 0.4 if when == "midway" else 2.0)
+    (desk, other), copy = own, tmp_path / "copy.html"
+    other.at_share = 0.4 if when == "midway" else 2.0
 
     def write(path: Path, text: str) -> None:
         if when == "while it is written":
@@ -128,21 +145,53 @@ def test_nothing_is_left_of_an_evaluation_whose_chat_is_forgotten_meanwhile(
     monkeypatch.setattr(report, "html", draw)
     monkeypatch.setattr(evaluating, "write_private", write)
     monkeypatch.setattr(crew, "suits", lambda _: when == "midway")  # a helper is told what to make, too
-    with Desk.at(Settings(home=home.path), home) as desk:
-        agreed(desk)
-        made = adapter.read(home.adapters / "me")
-        with pytest.raises(UserError, match="was forgotten meanwhile") as refused:
-            evaluating.evaluate(desk, model, made, SMALL, other, copy)
+    made = adapter.read(desk.home.adapters / "me")
+    with pytest.raises(UserError, match="was forgotten meanwhile") as refused:
+        evaluating.evaluate(desk, household[1], made, SMALL, other, copy)
     assert refused.value.code is ExitCode.CONSENT
     assert other.done
-    assert [path for path in (*home.reports.rglob("*"), copy) if path.is_file()] == []
+    assert files(desk.home.reports, copy) == []
+
+
+@pytest.mark.parametrize("inside", ["the dataset", "the adapter", "neither"])
+def test_what_is_measured_with_may_be_used_while_nobody_in_dataset_or_adapter_took_it_back(
+    own: tuple[Desk, Forgetting], inside: str
+) -> None:
+    desk, _ = own
+    dataset, made = samples.read_card(desk.home.dataset), adapter.read(desk.home.adapters / "me")
+    if inside != "the dataset":
+        dataset = replace(dataset, scopes={"2": "chat"})
+    if inside != "the adapter":
+        made = replace(made, card=replace(made.card, chats=(2,), scopes={"2": "chat"}))
+    still = evaluating._Still(desk, dataset, made)
+    assert still.holds()
+    Ledger(desk.archive).revoke(1, datetime.now(UTC))
+    assert still.holds() == (inside == "neither")
+
+
+def test_nor_is_what_a_helper_wrote_after_that_where_it_is_interrupted(
+    household: tuple[Desk, LanguageModel], own: tuple[Desk, Forgetting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, other = own
+
+    def draw(*_: Any, **__: Any) -> str:
+        other.forget()
+        late = desk.home.reports / "me" / evaluating.PIECES / "late.json"
+        late.parent.mkdir(parents=True)
+        late.write_text("they wrote")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "html", draw)
+    with pytest.raises(KeyboardInterrupt):
+        evaluating.evaluate(desk, household[1], adapter.read(desk.home.adapters / "me"), SMALL, other)
+    assert files(desk.home.reports) == []
 
 
 def test_a_report_that_is_written_while_reports_are_removed_is_removed_too(
-    household: tuple[Desk, LanguageModel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: tuple[Desk, Forgetting], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home, late = Home.at(tmp_path / "home"), [True]
-    shutil.copytree(household[0].home.dataset, home.dataset)
+    (_, other), late = own, [True]
+    home = other.home
     home.reports.mkdir()
     (home.reports / "report.html").write_text("they wrote")
     remove = os.rmdir
@@ -154,8 +203,7 @@ def test_a_report_that_is_written_while_reports_are_removed_is_removed_too(
         remove(path, **where)
 
     monkeypatch.setattr(os, "rmdir", rmdir)
-    with Desk.at(Settings(home=home.path), home) as desk:
-        erase.forget(desk, 1)
+    other.forget()
     assert not late
     assert not home.reports.exists()
 

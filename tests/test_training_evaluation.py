@@ -14,6 +14,7 @@ from data.samples import Sample
 from data.transcript import Transcript, Turn
 from tests import training_models as models
 from training import evaluation, parts, pieces, precision, report, scores, train
+from training.encode import CONTEXT_TOKENS, Encoder
 from training.evaluation import Size
 from training.generate import Generator
 from training.material import Material
@@ -144,7 +145,7 @@ def test_a_rival_is_held_against_the_twin_on_the_same_contexts(done: tuple[Path,
             ]
             assert each[side] == classify.auc(pairs, "characters", found.seed).as_json()
         assert each["twin"] != each["rival"]
-    names = [each["beside"].partition(",")[0] for each in report.rest(scored) if "prompt" in each["name"]]
+    names = [each["beside"].partition(":")[0] for each in report.rest(scored) if "prompt" in each["name"]]
     assert names == list(likelihood.RIVALS)
 
 
@@ -167,9 +168,14 @@ def test_what_is_finished_is_not_done_again_and_gives_the_same(
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_what_was_read_for_the_proposals_is_not_read_again_for_the_replies(done: tuple[Path, Any, Material]) -> None:
-    twin, base, *_ = GENERATORS
-    assert twin.read_tokens - base.read_tokens == SMALL.suggestions, "one token each, for its logits"
+def test_what_was_read_for_the_proposals_is_not_read_again_for_the_replies(
+    tuned: LanguageModel, done: tuple[Path, Any, Material], tmp_path: Path
+) -> None:
+    twin, base = GENERATORS
+    made = parts.Parts(tuned, done[2], Pieces(tmp_path, "k"), SMALL, 1, 0.9)
+    prompt, asked = Encoder(tuned.tokenizer).prompt, made.contexts[: SMALL.rival_pairs]
+    rivals = sum(len(prompt(made._before(name, each), CONTEXT_TOKENS)) for name in made.rivals for each in asked)
+    assert twin.read_tokens - (base.read_tokens - rivals) == SMALL.suggestions, "one token each, for its logits"
 
 
 def test_a_context_is_read_once_for_all_temperatures(tuned: LanguageModel) -> None:

@@ -48,7 +48,7 @@ class Parts:
         what = ([each.sample for each in self.windows], self.contexts, precision.has_units())
         self._pieces = replace(pieces, key=key_of(pieces.key, *what))
         self.rivals = likelihood.RIVALS if size.rival_pairs else ()
-        self._generators = {side: Generator(model, chunk=WHOLE) for side in (*SIDES, *self.rivals)}
+        self._generators = {side: Generator(model, chunk=WHOLE) for side in SIDES}
         self._conditions = likelihood.conditions(material.past, size.fit_tokens, seed)
         self._conditions["adapter"] = self._conditions["base"]
         self._conditions["adapter, history shuffled"] = likelihood.shuffled(seed)
@@ -164,16 +164,16 @@ class Parts:
         return [tuple(texts) for texts in self._pieces.get(f"replies-{name}-{start}", made)]
 
     def _write(self, side: str, some: list[Exchange], seed: int, told: Told, **how: Any) -> Any:
-        sampling = self._sampling(side)
-        with self._switched(side):
+        voice = "base" if side in self.rivals else side  # a rival is the base with another prompt
+        with self._switched(voice):
             return replies.write(
-                self._generators[side],
+                self._generators[voice],
                 some,
                 seed=self._seed + seed,
                 before=partial(self._before, side),
                 progress=told,
                 **how,
-                **sampling,
+                **self._sampling(voice),
             )
 
     def _before(self, side: str, each: Exchange) -> Transcript:
@@ -195,8 +195,7 @@ class Parts:
         }
 
     def _sampling(self, side: str) -> Mapping[str, Any]:
-        temperature = self.temperature(side if side in SIDES else "base")
-        return {"max_tokens": self._size.max_tokens, "temperature": temperature, "top_p": self._top_p}
+        return {"max_tokens": self._size.max_tokens, "temperature": self.temperature(side), "top_p": self._top_p}
 
     def _switched(self, side: str) -> AbstractContextManager[Any]:
         return nullcontext() if side == "twin" else self._model.without_adapter()

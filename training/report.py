@@ -85,8 +85,7 @@ def rest(scored: Mapping[str, Any]) -> list[dict[str, Any]]:
 
     measured("told apart by length alone", scored["Q2_length_only"], "0.50 is guessing", percent=False)
     for name, each in scored["Q2_rivals"].items():
-        beside = f"{name}, nothing trained: {value(each['rival'])}"
-        measured("told from you where a prompt was to help", each["twin"], beside, percent=False)
+        measured("told from you, beside a prompt alone", each["twin"], f"{name}: {value(each['rival'])}", percent=False)
     measured("taken for you among your contacts", q4["owner_written"], f"you: {value(q4['owner_real'], True)}")
     measured("taken for whom it talks to", q4["copied_written"], f"you: {value(q4['copied_real'], True)}")
     q6 = scored["Q6"]
